@@ -1,0 +1,81 @@
+"""`gaitway VERB ...`: imports only the verb that is asked for, so that none needs another's extras."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from gaitway import __version__
+from gaitway.errors import GaitwayError, UnknownNameError
+
+VERBS = {
+    "list": "what is in the box: robots, tasks, algorithms, observation terms",
+    "train": "learn a task in parallel simulation",
+    "eval": "measure a policy file in simulation, beside doing nothing",
+    "export": "pack a training run as one policy file",
+    "inspect": "verify a policy file and show what it says",
+    "launch": "run a policy over ROS 2: simulated robot, supervisor, controller",
+    "demo": "train, pack, run, push, stop, report: the whole loop",
+    "doctor": "what is installed here, and what to do about what is not",
+    "bench": "measure speed against a stated limit",
+}
+_EXTRAS = {
+    "mujoco": "sim", "gymnasium": "sim", "scipy": "sim", "torch": "train", "onnx": "train",
+    "onnxscript": "train", "tensorboard": "train", "safetensors": "train", "matplotlib": "train",
+    "jinja2": "train", "rclpy": "ros",
+}  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb; exits with 2 on input that cannot be used and with 130 on Ctrl-C."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _print_verbs()
+        return
+    if arguments[0] == "--version":
+        print(__version__)
+        return
+    try:
+        _run(arguments[0], arguments[1:])
+    except GaitwayError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(
+            f"error: {error.name} is not installed; `pip install 'gaitway[{extra}]'` provides it",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run(verb: str, arguments: list[str]) -> None:
+    if verb not in VERBS:
+        raise UnknownNameError("command", verb, VERBS)
+    import tyro
+
+    command: Any = importlib.import_module(f"gaitway.cli.{verb}").COMMAND
+    tyro.cli(command, prog=f"gaitway {verb}", args=arguments).run()
+
+
+def _print_verbs() -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for verb, summary in VERBS.items():
+        table.add_row(f"  {verb}", summary)
+    console = Console()
+    console.print("gaitway: from simulation to a ROS 2 robot\n\nusage: gaitway COMMAND [OPTIONS]\n")
+    console.print(table)
+    console.print("\n`gaitway COMMAND --help` explains one; `gaitway --version` prints the version.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""`gaitway train`: learn a task in parallel simulation."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from gaitway.learning import TrainConfig, train
+from gaitway.learning.trainer import resumed_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCommand:
+    """Learn a task on many robots at once.
+
+    Ctrl-C ends the iteration, saves, and leaves a run that `--resume` goes on with to the same bits.
+    """
+
+    config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+    out: Path | None = None
+    """Folder of the run; default runs/TASK-ALGO-SEED."""
+    resume: bool = False
+    """Go on from the newest checkpoint in the folder, with the settings it was started with; `--env-steps` may
+    raise the budget."""
+
+    def run(self) -> None:
+        """Train, and say what came of it."""
+        config = self.config
+        run_dir = self.out or Path("runs") / f"{config.task}-{config.algo}-{config.seed}"
+        if self.resume:
+            config = resumed_config(config, run_dir)
+        result = train(config, run_dir, resume=self.resume)
+        console = Console()
+        newest = {key: value for row in result.curve for key, value in row.items()}
+        console.print(
+            f"{result.env_steps:,} environment steps in {result.seconds:.0f} s "
+            f"({result.env_steps_per_second:,.0f} per second); return {newest.get('return', float('nan')):.2f}"
+        )
+        if result.interrupted:
+            console.print(f"interrupted and saved; go on with: gaitway train --out {run_dir} --resume")
+            sys.exit(130)
+        console.print(f"next: gaitway export {run_dir} --out policy.onnx")
+
+
+COMMAND = TrainCommand

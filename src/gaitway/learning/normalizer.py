@@ -1,0 +1,38 @@
+"""Running mean and variance of observations, kept with the policy."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class Normalizer(nn.Module):
+    """Scales observations to zero mean and unit variance, and clips them to 10 deviations.
+
+    Batches are merged by the parallel form of Welford's algorithm (Chan, Golub and LeVeque 1979).
+    """
+
+    mean: torch.Tensor
+    var: torch.Tensor
+    count: torch.Tensor
+
+    def __init__(self, size: int, epsilon: float = 1e-4):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("var", torch.ones(size))
+        self.register_buffer("count", torch.tensor(epsilon, dtype=torch.float64))
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        """Normalised observations, shape (..., size)."""
+        return ((obs - self.mean) * torch.rsqrt(self.var + 1e-8)).clamp(-10.0, 10.0)
+
+    @torch.no_grad()
+    def update(self, obs: torch.Tensor) -> None:
+        """Take in a batch of observations, shape (n, size)."""
+        batch_var, batch_mean = torch.var_mean(obs, dim=0, correction=0)
+        total = self.count + obs.shape[0]
+        delta = batch_mean - self.mean
+        share = (obs.shape[0] / total).float()
+        self.mean += delta * share
+        self.var += (batch_var - self.var) * share + delta.square() * share * (1.0 - share)
+        self.count.copy_(total)

@@ -1,0 +1,255 @@
+"""Runs an algorithm on a task: progress, curves, checkpoints, resume.
+
+Everything is counted in steps. A run killed at any moment goes on from its newest checkpoint to the same
+bits, because a checkpoint holds all that the next iteration depends on.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+import tyro
+from torch.utils.tensorboard import SummaryWriter
+
+import gaitway
+from gaitway.errors import GaitwayError, UnknownNameError
+from gaitway.files import write_atomically
+from gaitway.learning.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from gaitway.learning.ppo import PPO, PPOConfig
+from gaitway.progress import progress_bar
+from gaitway.robots import get_robot
+from gaitway.tasks import VectorEnv, get_task
+
+ALGORITHMS = {PPO.name: "proximal policy optimisation, on many robots at once"}
+"""The algorithms in the box, and what each is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A training, wholly: the same config gives the same bits on the same kind of machine."""
+
+    task: tyro.conf.Positional[str] = "stand"
+    """Task to learn; `gaitway list tasks` names them."""
+    robot: str = "h23"
+    """Robot to learn on; `gaitway list robots` names them."""
+    algo: str = "ppo"
+    """Learning algorithm; `gaitway list algorithms` names them."""
+    env_steps: int = 800_000
+    """Budget of environment steps, over all robots together."""
+    num_envs: int = 128
+    """Robots simulated in parallel."""
+    seed: int = 1
+    """Source of all randomness."""
+    sim_threads: int = 0
+    """Threads that step the physics; 0 takes every CPU. Does not change the result."""
+    torch_threads: int = 2
+    """Threads of the network's arithmetic; part of what makes a run repeatable."""
+    checkpoint_every: int = 50
+    """Iterations between two checkpoints."""
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    """Settings of PPO."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a training ended."""
+
+    run_dir: Path
+    env_steps: int
+    seconds: float
+    """Wall time of learning, all resumed parts together [s]."""
+    curve: list[dict[str, float]]
+    """One row per iteration: `env_steps`, `seconds` and the algorithm's figures."""
+    interrupted: bool
+    """Whether it was stopped before its budget was used."""
+
+    @property
+    def env_steps_per_second(self) -> float:
+        """Environment steps per second of wall time."""
+        return self.env_steps / self.seconds if self.seconds else 0.0
+
+
+def read_config(run_dir: Path) -> TrainConfig:
+    """The config a run was started with.
+
+    Raises:
+        CheckpointError: the folder is no run.
+    """
+    path = run_dir / "run.json"
+    try:
+        return msgspec.convert(json.loads(path.read_text())["config"], TrainConfig)
+    except FileNotFoundError:
+        raise CheckpointError(f"{run_dir} is no run: it has no run.json") from None
+    except (ValueError, KeyError, msgspec.ValidationError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+
+
+def resumed_config(config: TrainConfig, run_dir: Path) -> TrainConfig:
+    """The config to go on with in `run_dir`: the run's own, with the step budget of `config` if that is set.
+
+    Raises:
+        CheckpointError: `config` sets something else otherwise than the run did.
+    """
+    before, default = read_config(run_dir), TrainConfig()
+    free = ("env_steps", "sim_threads", "checkpoint_every")
+    given = {
+        name: getattr(config, name)
+        for name in TrainConfig.__dataclass_fields__
+        if getattr(config, name) != getattr(default, name)
+    }
+    changed = [
+        f"{name} was {getattr(before, name)}, is {value}"
+        for name, value in given.items()
+        if name not in free and value != getattr(before, name)
+    ]
+    if changed:
+        raise CheckpointError(f"{run_dir} holds another run: {'; '.join(changed)}")
+    return replace(before, **{name: value for name, value in given.items() if name in free})
+
+
+def make_algorithm(config: TrainConfig) -> PPO:
+    """The algorithm at the beginning of the run that the config describes.
+
+    Raises:
+        UnknownNameError: no algorithm, task or robot has that name.
+    """
+    if config.algo not in ALGORITHMS:
+        raise UnknownNameError("algorithm", config.algo, ALGORITHMS)
+    env = VectorEnv(
+        get_task(config.task),
+        get_robot(config.robot),
+        config.num_envs,
+        seed=config.seed,
+        num_threads=config.sim_threads,
+    )
+    return PPO(config.ppo, env, config.seed)
+
+
+def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainResult:
+    """Train to the config's budget, or to Ctrl-C, which ends the iteration, saves and returns.
+
+    Args:
+        config: what to train.
+        run_dir: folder of the run; checkpoints, TensorBoard files and `run.json` go there.
+        resume: go on from the newest checkpoint in `run_dir`.
+
+    Raises:
+        CheckpointError: `run_dir` holds a run and `resume` is not asked for, or there is nothing to
+            resume.
+        GaitwayError: training diverged, or a checkpoint could not be written; the one before it is whole.
+    """
+    run_dir = Path(run_dir)
+    torch.set_num_threads(config.torch_threads)
+    algorithm = make_algorithm(config)
+    _prepare(config, run_dir, resume)
+    iteration, env_steps, seconds_before = 0, 0, 0.0
+    curve: list[dict[str, float]] = []
+    if resume:
+        checkpoint = load_checkpoint(run_dir)
+        algorithm.load_state_dict(checkpoint.tensors, checkpoint.values["algorithm"])
+        iteration, env_steps = checkpoint.values["iteration"], checkpoint.values["env_steps"]
+        seconds_before, curve = checkpoint.values["seconds"], checkpoint.values["curve"]
+
+    started = time.perf_counter()
+
+    def seconds() -> float:
+        return seconds_before + time.perf_counter() - started
+
+    def save() -> None:
+        tensors, values = algorithm.state_dict()
+        save_checkpoint(
+            run_dir,
+            Checkpoint(
+                tensors,
+                {
+                    "iteration": iteration,
+                    "env_steps": env_steps,
+                    "seconds": seconds(),
+                    "curve": curve,
+                    "algorithm": values,
+                },
+            ),
+        )
+
+    writer = SummaryWriter(str(run_dir / "tensorboard"), purge_step=env_steps if resume else None)
+    label = f"train {config.task}"
+    with (
+        _deferred_interrupt() as interrupted,
+        progress_bar(label, config.env_steps, env_steps) as bar,
+    ):
+        while env_steps < config.env_steps and not interrupted:
+            metrics = algorithm.iterate()
+            _check_finite(metrics, run_dir)
+            iteration += 1
+            env_steps += algorithm.steps_per_iteration
+            row = {"env_steps": env_steps, "seconds": seconds(), **metrics}
+            curve.append(row)
+            for name, value in metrics.items():
+                writer.add_scalar(name, value, env_steps)
+            bar.update(env_steps, _figures(curve, env_steps / row["seconds"]))
+            if iteration % config.checkpoint_every == 0:
+                save()
+        save()
+    writer.close()
+    return TrainResult(run_dir, env_steps, seconds(), curve, env_steps < config.env_steps)
+
+
+def _prepare(config: TrainConfig, run_dir: Path, resume: bool) -> None:
+    """Check that a new run does not cover another, and write `run.json`."""
+    path = run_dir / "run.json"
+    if not resume and path.exists():
+        raise CheckpointError(f"{run_dir} holds a run already; add --resume, or name another folder")
+    record: dict[str, Any] = {
+        "config": msgspec.to_builtins(config),
+        "gaitway": gaitway.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+    }
+    write_atomically(path, json.dumps(record, indent=2) + "\n")
+
+
+def _check_finite(metrics: dict[str, float], run_dir: Path) -> None:
+    broken = [name for name, value in metrics.items() if value != value or abs(value) == float("inf")]
+    if broken:
+        raise GaitwayError(
+            f"training diverged: {', '.join(broken)} is not finite; the last checkpoint in {run_dir} is whole"
+        )
+
+
+def _figures(curve: list[dict[str, float]], steps_per_second: float) -> str:
+    """The line beside the progress bar: newest known return and survival, and the speed."""
+    newest = {name: value for row in curve[-20:] for name, value in row.items()}
+    parts = [f"{name} {newest[name]:.2f}" for name in ("return", "survival") if name in newest]
+    return " ".join([*parts, f"{steps_per_second:,.0f} steps/s"])
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[list[int]]:
+    """Collect Ctrl-C in a list instead of raising, so that an iteration can end; a second one raises."""
+    received: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    try:
+        previous = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not in the main thread: whoever runs us handles signals
+        yield received
+        return
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGINT, previous)

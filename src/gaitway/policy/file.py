@@ -1,0 +1,118 @@
+"""The policy file: one ONNX file that holds the network and its contract, and refuses to load if they disagree.
+
+Loading replays the golden traces it carries, from raw sensor values to joint targets; whatever changed
+since export (an operator, an observation term, an order, a sign) shows as a difference there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from gaitway.policy.runtime import PolicyRuntime
+from gaitway.policy.spec import GoldenTrace, PolicyError, PolicySpec
+
+METADATA_KEY = "gaitway"
+REPLAY_TOLERANCE = 1e-4
+"""Largest difference of a replayed value a from its record, relative to max(1, |a|)."""
+MIN_TRACES = 2
+MIN_TRACE_STEPS = 32
+
+
+def load_policy(path: Path | str) -> PolicyRuntime:
+    """Read a policy file and prove that it computes what it computed when it was exported.
+
+    Raises:
+        PolicyError: the file is missing, is not a whole ONNX file, is not Gaitway's, has a spec that this
+            version cannot read, or does not replay its golden traces.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise PolicyError(f"no policy file at {path}; `gaitway export RUN` writes one")
+    session = open_session(path.read_bytes(), str(path))
+    metadata = session.get_modelmeta().custom_metadata_map
+    if METADATA_KEY not in metadata:
+        raise PolicyError(
+            f"{path} is an ONNX file without the metadata entry {METADATA_KEY!r}, so nothing says what its "
+            "inputs mean; a file written by `gaitway export` has it"
+        )
+    spec = PolicySpec.from_json(metadata[METADATA_KEY])
+    _check_shapes(spec, session, path)
+    runtime = PolicyRuntime(spec, session)
+    difference = replay_difference(runtime)
+    if not difference <= REPLAY_TOLERANCE:
+        raise PolicyError(
+            f"{path} does not compute what it computed at export: golden traces differ by {difference:.3g} "
+            f"(tolerance {REPLAY_TOLERANCE:g}); the file was edited, or this Gaitway or onnxruntime reads it "
+            "differently"
+        )
+    return runtime
+
+
+def open_session(model: bytes, name: str) -> onnxruntime.InferenceSession:
+    """An inference session on one thread that never spins.
+
+    Raises:
+        PolicyError: the bytes are no ONNX model.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's classes share no base of their own
+        raise PolicyError(
+            f"{name} is not a whole ONNX file ({len(model)} bytes): {error}"
+        ) from error
+
+
+def replay_difference(runtime: PolicyRuntime) -> float:
+    """Replay all golden traces.
+
+    Returns:
+        The largest |value - record| / max(1, |record|) over observations, actions and joint targets; NaN
+        where a value is.
+    """
+    worst = 0.0
+    for trace in runtime.spec.golden_traces:
+        steps = replay(runtime, trace)
+        for field in ("obs", "action", "joint_pos_target"):
+            record = np.array(getattr(trace, field), dtype=np.float64)
+            difference = np.abs(np.array([getattr(step, field) for step in steps]) - record)
+            worst = np.maximum(worst, (difference / np.maximum(1.0, np.abs(record))).max())
+    runtime.reset()
+    return float(worst)
+
+
+def replay(runtime: PolicyRuntime, trace: GoldenTrace) -> list:
+    """Run a trace's sensor values through the runtime from a fresh start; one PolicyStep per record."""
+    runtime.reset()
+    return [
+        runtime.step(*(np.array(value) for value in values))
+        for values in zip(
+            trace.joint_pos, trace.joint_vel, trace.imu_quat_w, trace.imu_ang_vel, strict=True
+        )
+    ]
+
+
+def _check_shapes(
+    spec: PolicySpec, session: onnxruntime.InferenceSession, path: Path
+) -> None:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    given = [tuple(value.shape[1:]) for value in (*inputs, *outputs)]
+    expected = [(spec.obs_size,), (len(spec.action.joint_names),)]
+    if given != expected:
+        raise PolicyError(
+            f"{path}: the network's inputs and outputs have shapes {given} after the batch; its spec says "
+            f"observation {expected[0]} and action {expected[1]}"
+        )
+    lengths = [len(trace.joint_pos) for trace in spec.golden_traces]
+    if len(lengths) < MIN_TRACES or min(lengths) < MIN_TRACE_STEPS:
+        raise PolicyError(
+            f"{path} has golden traces of {lengths} steps; at least {MIN_TRACES} of {MIN_TRACE_STEPS} are "
+            "needed to verify it"
+        )

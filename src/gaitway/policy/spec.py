@@ -1,0 +1,196 @@
+"""The contract between a trained policy and the robot that runs it, as it stands in the policy file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from gaitway.errors import GaitwayError
+
+SCHEMA_VERSION = 1
+
+
+class PolicyError(GaitwayError):
+    """A policy file that cannot be read, verified, or run on this robot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TermSpec:
+    """One observation term: its place in the vector is its place in the list."""
+
+    name: str
+    size: int
+    """Values of one instant."""
+    unit: str
+    frame: str
+    topic: str
+    """The topic that measures it on a robot, or "controller"."""
+    scale: float = 1.0
+    clip: tuple[float, float] | None = None
+    """Bounds after scaling."""
+    history: int = 1
+    """Instants in the observation, oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionSpec:
+    """What the network's output means: `target = offset + scale * clip(output)` per joint."""
+
+    kind: Literal["joint_position"] = "joint_position"
+    joint_names: tuple[str, ...]
+    scale: tuple[float, ...]
+    """[rad] per unit of network output."""
+    offset: tuple[float, ...]
+    """[rad]"""
+    clip: float
+    """Bound of the absolute network output."""
+    trained_delay_steps: int
+    """Control steps of latency in training; a controller adds none of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobotSpec:
+    """The robot the policy was trained on. Per-joint fields follow `joint_names`."""
+
+    name: str
+    model_sha256: str
+    joint_names: tuple[str, ...]
+    home_joint_pos: tuple[float, ...]
+    """[rad]"""
+    stiffness: tuple[float, ...]
+    """[N m/rad]"""
+    damping: tuple[float, ...]
+    """[N m s/rad]"""
+    effort_limit: tuple[float, ...]
+    """[N m]"""
+    velocity_limit: tuple[float, ...]
+    """[rad/s]"""
+    position_limit: tuple[tuple[float, float], ...]
+    """[rad]"""
+    imu_mounting_quat: tuple[float, float, float, float]
+    """Orientation of the IMU in base frame, wxyz."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """High quantiles of what the robot did in evaluation; the supervisor's limits come from them."""
+
+    quantile: float
+    joint_vel: tuple[float, ...]
+    """Absolute joint velocity per joint [rad/s]."""
+    joint_pos_target_step: tuple[float, ...]
+    """Absolute change of the joint target in one control step [rad]."""
+    base_ang_vel: float
+    """Norm of the base angular velocity [rad/s]."""
+    tilt: float
+    """Angle between the base's up axis and the world's [rad]."""
+    initial_joint_pos_error: float
+    """Largest distance of a joint from its home position at the start of an episode [rad]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the policy comes from."""
+
+    gaitway_version: str
+    created: str
+    """ISO 8601, UTC."""
+    source_commit: str | None
+    task: str
+    algorithm: str
+    seed: int
+    env_steps: int
+    evaluation: dict[str, float]
+    license: str = "Apache-2.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenTrace:
+    """A recorded sequence of control steps, from raw sensor values to the joint command."""
+
+    joint_pos: list[list[float]]
+    """In the policy's joint order [rad]. Shape (steps, num_joints)."""
+    joint_vel: list[list[float]]
+    """[rad/s] Shape (steps, num_joints)."""
+    imu_quat_w: list[list[float]]
+    """wxyz. Shape (steps, 4)."""
+    imu_ang_vel: list[list[float]]
+    """In IMU frame [rad/s]. Shape (steps, 3)."""
+    obs: list[list[float]]
+    """Shape (steps, observation size)."""
+    action: list[list[float]]
+    """Network output after its clip. Shape (steps, num_actions)."""
+    joint_pos_target: list[list[float]]
+    """[rad] Shape (steps, num_joints)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySpec:
+    """Everything a controller must know to run the network beside it."""
+
+    schema_version: int = SCHEMA_VERSION
+    origin: Origin
+    robot: RobotSpec
+    step_dt: float
+    """Time of one control step [s]."""
+    observation: tuple[TermSpec, ...]
+    action: ActionSpec
+    envelope: Envelope
+    golden_traces: tuple[GoldenTrace, ...] = ()
+
+    @property
+    def obs_size(self) -> int:
+        """Length of the observation vector."""
+        return sum(term.size * term.history for term in self.observation)
+
+    def to_json(self) -> str:
+        """As JSON; floats keep every bit."""
+        return msgspec.json.encode(self).decode()
+
+    @staticmethod
+    def from_json(text: str) -> PolicySpec:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PolicyError: it is not JSON, a field is missing or of the wrong type, the lengths of
+                per-joint fields disagree, or the schema is newer than this Gaitway knows.
+        """
+        try:
+            version = msgspec.json.decode(text, type=_Header).schema_version
+            if version > SCHEMA_VERSION:
+                raise PolicyError(
+                    f"the policy file has schema version {version}; this Gaitway reads up to "
+                    f"{SCHEMA_VERSION}: update Gaitway, or export the policy again with this one"
+                )
+            spec = msgspec.json.decode(text, type=PolicySpec)
+        except msgspec.DecodeError as error:
+            raise PolicyError(f"the policy file's spec cannot be read: {error}") from error
+        spec._check_lengths()
+        return spec
+
+    def _check_lengths(self) -> None:
+        joints = len(self.robot.joint_names)
+        fields = {
+            f"robot.{name}": len(getattr(self.robot, name))
+            for name in (
+                "home_joint_pos", "stiffness", "damping", "effort_limit", "velocity_limit", "position_limit",
+            )
+        }  # fmt: skip
+        fields |= {
+            f"action.{name}": len(getattr(self.action, name))
+            for name in ("joint_names", "scale", "offset")
+        }
+        fields["envelope.joint_vel"] = len(self.envelope.joint_vel)
+        fields["envelope.joint_pos_target_step"] = len(self.envelope.joint_pos_target_step)
+        wrong = [f"{name} has {count}" for name, count in fields.items() if count != joints]
+        if wrong:
+            raise PolicyError(
+                f"the policy file's spec contradicts itself: for {joints} joints, {', '.join(wrong)}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    schema_version: int

@@ -1,0 +1,106 @@
+"""What a policy can observe, written once for training and for the robot.
+
+A term is a pure function of one instant's sensor values. It is computed with the same code on numpy and
+on torch, so the observation the robot computes is the one that was trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from array_api_compat import array_namespace
+
+from gaitway import rotation
+from gaitway.errors import UnknownNameError
+from gaitway.rotation import Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensors:
+    """One instant's raw sensor values of `n` robots, and the two constants that give them meaning."""
+
+    joint_pos: Array
+    """Joint positions [rad], in the policy's joint order. Shape (n, num_joints)."""
+    joint_vel: Array
+    """Joint velocities [rad/s]. Shape (n, num_joints)."""
+    imu_quat_w: Array
+    """Orientation of the IMU in world frame, unit quaternion wxyz. Shape (n, 4)."""
+    imu_ang_vel: Array
+    """Angular velocity in IMU frame [rad/s]. Shape (n, 3)."""
+    last_action: Array
+    """Network output of the previous control step, after its clip. Shape (n, num_actions)."""
+    home_joint_pos: Array
+    """The home pose [rad]. Shape (num_joints,)."""
+    imu_mounting_quat: Array
+    """Orientation of the IMU in base frame, unit quaternion wxyz. Shape (4,)."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A named observation with what a reader of the policy file needs to know of it."""
+
+    function: Callable[[Sensors], Array]
+    """From sensor values to the observation, shape (n, size)."""
+    size: int | None
+    """Number of values, or None for one per joint."""
+    unit: str
+    frame: str
+    topic: str
+    """The topic that measures it on a robot; for what the controller itself knows, "controller"."""
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+
+def joint_pos_rel(sensors: Sensors) -> Array:
+    """Joint positions relative to the home pose [rad]."""
+    return sensors.joint_pos - sensors.home_joint_pos
+
+
+def joint_vel(sensors: Sensors) -> Array:
+    """Joint velocities [rad/s]."""
+    return sensors.joint_vel
+
+
+def base_ang_vel(sensors: Sensors) -> Array:
+    """Angular velocity of the base in base frame [rad/s]."""
+    return rotation.rotate(sensors.imu_mounting_quat, sensors.imu_ang_vel)
+
+
+def projected_gravity(sensors: Sensors) -> Array:
+    """Unit vector of gravity in base frame; (0, 0, -1) when upright, and free of yaw."""
+    xp = array_namespace(sensors.imu_quat_w)
+    down_w = xp.asarray([0.0, 0.0, -1.0], dtype=sensors.imu_quat_w.dtype)
+    down_imu = rotation.rotate(rotation.conjugate(sensors.imu_quat_w), down_w)
+    return rotation.rotate(sensors.imu_mounting_quat, down_imu)
+
+
+def last_action(sensors: Sensors) -> Array:
+    """Network output of the previous control step, after its clip."""
+    return sensors.last_action
+
+
+JOINT_POS_REL = Term(joint_pos_rel, None, "rad", "joint", "/joint_states")
+JOINT_VEL = Term(joint_vel, None, "rad/s", "joint", "/joint_states")
+BASE_ANG_VEL = Term(base_ang_vel, 3, "rad/s", "base", "/imu/data")
+PROJECTED_GRAVITY = Term(projected_gravity, 3, "1", "base", "/imu/data")
+LAST_ACTION = Term(last_action, None, "1", "joint", "controller")
+
+TERMS: dict[str, Term] = {
+    term.name: term
+    for term in (JOINT_POS_REL, JOINT_VEL, BASE_ANG_VEL, PROJECTED_GRAVITY, LAST_ACTION)
+}
+
+
+def get_terms(names: Sequence[str]) -> list[Term]:
+    """The terms of those names, in that order.
+
+    Raises:
+        UnknownNameError: a name is no term.
+    """
+    for name in names:
+        if name not in TERMS:
+            raise UnknownNameError("observation term", name, TERMS)
+    return [TERMS[name] for name in names]

@@ -1,0 +1,176 @@
+"""Starting the three processes, driving them to life, and ending them.
+
+Order: robot, supervisor, controller; ended in the reverse order. A process that dies is never restarted: the
+robot damps, and a person decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from gaitway.policy import load_policy
+from gaitway.ros.environment import RosError, require_ros
+
+_READY_S = 20.0
+_END_S = 5.0
+
+
+@dataclass(frozen=True)
+class _Process:
+    name: str
+    popen: subprocess.Popen
+    log: Path
+
+
+class Launch:
+    """The robot, the supervisor and the controller as processes of one ROS 2 domain.
+
+    As a context manager it starts them, and ends them whatever happens.
+    """
+
+    def __init__(self, policy: Path, robot: str, log_dir: Path, blend_s: float = 1.0):
+        """Prepare to run a policy.
+
+        Args:
+            policy: the policy file.
+            robot: the robot to simulate.
+            log_dir: folder for the processes' output.
+            blend_s: time from the measured pose to the policy's own targets [s].
+
+        Raises:
+            PolicyError: the policy file is refused.
+            RosError: there is no ROS 2 to run on.
+        """
+        require_ros()
+        load_policy(policy)
+        self._log_dir = log_dir
+        self._blend_s = blend_s
+        robot_argument, policy_argument = f"robot:={robot}", f"policy:={Path(policy).resolve()}"
+        self._commands = {
+            "simulated_robot": [robot_argument],
+            "safety_supervisor": [robot_argument, policy_argument],
+            "policy_controller": [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
+        }
+        self._processes: list[_Process] = []
+        self._client = None
+
+    def __enter__(self) -> Launch:
+        import rclpy
+
+        from gaitway.ros import names
+        from gaitway.ros.robot_client import RobotClient
+
+        rclpy.init()
+        try:
+            self._client = RobotClient("gaitway_launch", timeout_s=_READY_S)
+            for name, parameters in self._commands.items():
+                self.start(name, parameters)
+            for service in (names.ROBOT_ACTIVATE, names.SUPERVISOR_RESET):
+                if not self._client.wait_for(service, _READY_S):
+                    self.check()
+                    raise RosError(f"no {service} within {_READY_S} s; see {self._log_dir}")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def client(self):
+        """The client that this launch drives the nodes with."""
+        assert self._client is not None
+        return self._client
+
+    @property
+    def process_names(self) -> list[str]:
+        """The processes that were started, in order."""
+        return [process.name for process in self._processes]
+
+    def start(self, name: str, parameters: list[str]) -> None:
+        """Start one node's process in a session of its own, its output in a log."""
+        arguments = [argument for parameter in parameters for argument in ("-p", parameter)]
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        log = self._log_dir / f"{name}.log"
+        command = [sys.executable, "-m", f"gaitway.ros.{name}", "--ros-args", *arguments]
+        with log.open("w") as output:
+            self._processes.append(_Process(name, _spawn(command, output), log))
+
+    def let_go(self) -> None:
+        """Configure and activate the controller, blend in on the gantry, and let the robot go.
+
+        Raises:
+            RosError: a step is refused; the message says by whom and why.
+        """
+        from gaitway.ros import names
+
+        self.client.transition(names.CONTROLLER, "configure")
+        self.client.transition(names.CONTROLLER, "activate")
+        self.client.spin_for(self._blend_s + 0.2)
+        self.client.trigger(names.ROBOT_ACTIVATE)
+
+    def check(self) -> None:
+        """Notice a process that has ended.
+
+        Raises:
+            RosError: with the last lines that it wrote.
+        """
+        for process in self._processes:
+            code = process.popen.poll()
+            if code is not None:
+                tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-12:])
+                raise RosError(f"{process.name} ended with code {code}; {process.log} ends:\n{tail}")
+
+    def kill(self, name: str) -> None:
+        """End one process at once, as a crash would."""
+        for process in self._processes:
+            if process.name == name:
+                process.popen.kill()
+                process.popen.wait()
+
+    def close(self) -> None:
+        """End all processes, the newest first, and leave ROS 2."""
+        import rclpy
+
+        for process in reversed(self._processes):
+            end_process(process.popen)
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        rclpy.try_shutdown()
+
+
+def end_process(popen: subprocess.Popen) -> None:
+    """Ask a process to end, and kill it where it does not."""
+    with contextlib.suppress(ProcessLookupError):
+        popen.send_signal(signal.SIGTERM)
+    try:
+        popen.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        popen.kill()
+        popen.wait()
+
+
+def _spawn(command: list[str], output: IO[str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )

@@ -1,0 +1,110 @@
+"""From ROS messages to arrays and back: the one place where quaternions change from xyzw to wxyz."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Quaternion
+from sensor_msgs.msg import Imu, JointState
+
+from gaitway.safety import Stop
+
+OK, WARN, ERROR = (
+    bytes([level]) if isinstance(level, int) else level
+    for level in (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
+)
+
+
+def nanoseconds(stamp: Time) -> int:
+    """A message stamp as nanoseconds."""
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def stamp_from(nanosecond: int) -> Time:
+    """Nanoseconds as a message stamp."""
+    return Time(sec=nanosecond // 1_000_000_000, nanosec=nanosecond % 1_000_000_000)
+
+
+def quat_wxyz(message: Quaternion) -> np.ndarray:
+    """Quaternion wxyz. Shape (4,)."""
+    return np.array([message.w, message.x, message.y, message.z])
+
+
+def quat_message(quat: Sequence[float] | np.ndarray) -> Quaternion:
+    """From a quaternion wxyz."""
+    w, x, y, z = (float(value) for value in quat)
+    return Quaternion(w=w, x=x, y=y, z=z)
+
+
+def imu_quat_w(message: Imu) -> np.ndarray:
+    """Orientation of the IMU in world frame, wxyz. Shape (4,)."""
+    return quat_wxyz(message.orientation)
+
+
+def imu_ang_vel(message: Imu) -> np.ndarray:
+    """Angular velocity in IMU frame [rad/s]. Shape (3,)."""
+    velocity = message.angular_velocity
+    return np.array([velocity.x, velocity.y, velocity.z])
+
+
+def joint_state(
+    stamp: Time,
+    names: Sequence[str],
+    position: Sequence[float] | np.ndarray = (),
+    velocity: Sequence[float] | np.ndarray = (),
+    effort: Sequence[float] | np.ndarray = (),
+) -> JointState:
+    """A JointState; an empty column means that nothing is said of it."""
+    message = JointState(name=list(names))
+    message.header.stamp = stamp
+    message.position = np.asarray(position, dtype=float).tolist()
+    message.velocity = np.asarray(velocity, dtype=float).tolist()
+    message.effort = np.asarray(effort, dtype=float).tolist()
+    return message
+
+
+def by_name(message: JointState, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Positions [rad] and velocities [rad/s] in the order of `names`, each of shape (len(names),).
+
+    Returns:
+        None where a joint is missing or repeats, or a column does not have a value per name.
+    """
+    count = len(message.name)
+    index = {name: i for i, name in enumerate(message.name)}
+    if len(index) != count or len(message.position) != count or len(message.velocity) != count:
+        return None
+    if any(name not in index for name in names):
+        return None
+    order = [index[name] for name in names]
+    return np.array(message.position)[order], np.array(message.velocity)[order]
+
+
+def status(
+    name: str, level: bytes, message: str, values: Mapping[str, object] | None = None
+) -> DiagnosticStatus:
+    """A DiagnosticStatus; values are written as text."""
+    return DiagnosticStatus(
+        name=name,
+        hardware_id="gaitway",
+        level=level,
+        message=message,
+        values=[KeyValue(key=key, value=str(value)) for key, value in (values or {}).items()],
+    )
+
+
+def stop_values(stop: Stop | None) -> dict[str, object]:
+    """A stop as the values of a DiagnosticStatus; `stopped` says whether there is one."""
+    if stop is None:
+        return {"stopped": False}
+    values: dict[str, object] = {"stopped": True, "check": stop.check, "reason": stop.message}
+    if stop.value is not None and stop.limit is not None:
+        values |= {"value": repr(stop.value), "limit": repr(stop.limit), "unit": stop.unit}
+    return values | {"steady_time_s": repr(stop.time_s)}
+
+
+def values_of(message: DiagnosticStatus) -> dict[str, str]:
+    """The values of a DiagnosticStatus by key."""
+    return {pair.key: pair.value for pair in message.values}

@@ -1,0 +1,38 @@
+"""Names of topics, services and nodes, and their quality of service, in one place."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+JOINT_STATES = "/joint_states"
+IMU = "/imu/data"
+ODOM = "/odom"
+JOINT_COMMANDS = "/joint_commands"
+JOINT_TORQUES = "/joint_torques"
+EMERGENCY_STOP = "/emergency_stop"
+SAFETY_STATE = "/safety_state"
+SAFETY_HEARTBEAT = "/safety_heartbeat"
+DIAGNOSTICS = "/diagnostics"
+
+ROBOT = "robot"
+"""Node that is the robot, simulated or bridged."""
+ROBOT_STATE = "/robot/state"
+ROBOT_COMMAND_LATENCY = "/robot/command_latency"
+ROBOT_PUSH = "/robot/push"
+ROBOT_ACTIVATE = "/robot/activate"
+ROBOT_HOLD = "/robot/hold"
+ROBOT_RESET = "/robot/reset_robot"
+ROBOT_CLEAR_STOP = "/robot/clear_stop"
+
+CONTROLLER = "policy_controller"
+SUPERVISOR = "safety_supervisor"
+SUPERVISOR_RESET = "/safety_supervisor/reset"
+
+SENSOR_OUT = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+"""Sensors are published reliable and subscribed best effort, so that both kinds of peers are heard."""
+SENSOR_IN = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+COMMAND = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+EVENT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)

@@ -1,0 +1,248 @@
+"""Node `policy_controller`: runs a policy file on a robot, at the policy's rate, behind a Guard.
+
+A lifecycle node. `configure` loads and verifies the policy and refuses a robot that it does not fit;
+`activate` sets the policy's gains on the robot, reads them back, and starts commanding from the measured
+pose. A control step is taken when the sensor values that are due arrive, so that they are never stale; a
+timer only notices that none come.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Imu, JointState
+from std_msgs.msg import Bool
+
+from gaitway.errors import GaitwayError
+from gaitway.policy import PolicyError, PolicyRuntime, check_binding, load_policy
+from gaitway.policy.binding import joint_set_differences, refusal
+from gaitway.robots import get_robot
+from gaitway.ros import messages, names
+from gaitway.ros.node_main import run_node, steady_s
+from gaitway.ros.robot_client import RobotClient
+from gaitway.safety import Guard, GuardLimits
+
+_EARLY_NS = 1_000_000  # a sample this much before its due time counts as due
+_SENSOR_TIMEOUT_S = 0.1
+
+Transition = Callable[["PolicyController", LifecycleState], None]
+
+
+def _reported(transition: Transition) -> Callable[..., TransitionCallbackReturn]:
+    """A transition that fails with its reason in the log and in the parameter `last_error`."""
+
+    @functools.wraps(transition)
+    def run(self: PolicyController, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            transition(self, state)
+        except GaitwayError as error:
+            self.get_logger().error(str(error))
+            self.set_parameters([Parameter("last_error", value=str(error))])
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            self.get_logger().fatal(f"{transition.__name__} broke off")
+            raise
+        self.set_parameters([Parameter("last_error", value="")])
+        return TransitionCallbackReturn.SUCCESS
+
+    return run
+
+
+class PolicyController(LifecycleNode):
+    """Turns sensor values into joint targets with a policy file."""
+
+    def __init__(self) -> None:
+        super().__init__(names.CONTROLLER)
+        for name, default, description in (
+            ("policy", "", "Path of the policy file."),
+            ("robot", "h23", "Robot that is to be controlled."),
+            ("blend_s", 1.0, "Time from the measured pose to the policy's own targets [s]."),
+            ("last_error", "", "Why the newest lifecycle transition failed; empty if it did not."),
+        ):
+            self.declare_parameter(name, default, ParameterDescriptor(description=description))
+        self._commands = self.create_publisher(JointState, names.JOINT_COMMANDS, names.COMMAND)
+        self._emergency_stop = self.create_publisher(Bool, names.EMERGENCY_STOP, names.EVENT)
+        self._diagnostics = self.create_publisher(DiagnosticArray, names.DIAGNOSTICS, 10)
+        self.create_subscription(Imu, names.IMU, self._on_imu, names.SENSOR_IN)
+        self.create_subscription(
+            JointState, names.JOINT_STATES, self._on_joint_state, names.SENSOR_IN
+        )
+        self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, names.EVENT)
+        self.create_timer(_SENSOR_TIMEOUT_S / 2, self._watch_sensors)
+        self.create_timer(1.0, self._publish_diagnostics)
+        self._runtime: PolicyRuntime | None = None
+        self._guard: Guard | None = None
+        self._imu: Imu | None = None
+        self._joint_state: JointState | None = None
+        self._heard_s = 0.0
+        self._commanding = False
+        self._steps = 0
+        self._due_ns = 0
+        self._start_pose = np.zeros(0)
+
+    # Lifecycle
+
+    @_reported
+    def on_configure(self, state: LifecycleState) -> None:
+        path = str(self.get_parameter("policy").value)
+        robot = get_robot(str(self.get_parameter("robot").value))
+        runtime = load_policy(path)
+        check_binding(runtime.spec, robot)
+        limits = GuardLimits.from_robot(robot).reordered(runtime.spec.robot.joint_names)
+        self._runtime, self._guard = runtime, Guard(limits, runtime.spec.step_dt)
+        self.get_logger().info(f"policy {path} fits {robot.name}")
+
+    @_reported
+    def on_activate(self, state: LifecycleState) -> None:
+        assert self._runtime is not None and self._guard is not None
+        spec = self._runtime.spec
+        message = self._joint_state
+        if message is None or self._imu is None or steady_s() - self._heard_s > _SENSOR_TIMEOUT_S:
+            raise PolicyError(
+                f"no joint states or IMU data within {_SENSOR_TIMEOUT_S} s; is the robot running?"
+            )
+        found = joint_set_differences(spec.robot.joint_names, message.name)
+        if found:
+            raise PolicyError(refusal("the robot on /joint_states", found))
+        measured = messages.by_name(message, spec.robot.joint_names)
+        if measured is None:
+            raise PolicyError("the robot's joint states have no position and velocity per joint")
+        self._set_gains()
+        self._runtime.reset()
+        self._guard.reset()
+        self._start_pose = measured[0]
+        self._steps, self._due_ns = 0, 0
+        self._commanding = True
+
+    @_reported
+    def on_deactivate(self, state: LifecycleState) -> None:
+        self._commanding = False
+
+    @_reported
+    def on_cleanup(self, state: LifecycleState) -> None:
+        self._runtime = self._guard = None
+
+    @_reported
+    def on_shutdown(self, state: LifecycleState) -> None:
+        self._commanding = False
+
+    def _set_gains(self) -> None:
+        """Set the policy's gains on the robot and read them back."""
+        assert self._runtime is not None
+        spec = self._runtime.spec.robot
+        client = RobotClient(f"{names.CONTROLLER}_client", self.context, timeout_s=2.0)
+        try:
+            (joints,) = client.get_parameters(names.ROBOT, ["joints"])
+            found = joint_set_differences(spec.joint_names, joints)
+            if found:
+                raise PolicyError(refusal("the robot's parameter `joints`", found))
+            order = [spec.joint_names.index(name) for name in joints]
+            wanted = {
+                "stiffness": np.array(spec.stiffness)[order],
+                "damping": np.array(spec.damping)[order],
+            }
+            client.set_parameters(names.ROBOT, {key: list(v) for key, v in wanted.items()})
+            given = client.get_parameters(names.ROBOT, list(wanted))
+            for (key, values), read in zip(wanted.items(), given, strict=True):
+                if not np.array_equal(values, read):
+                    raise PolicyError(f"the robot kept {key} {read}; the policy needs {values}")
+        finally:
+            client.close()
+
+    # Control
+
+    def _on_imu(self, message: Imu) -> None:
+        self._imu = message
+        self._step_if_due()
+
+    def _on_joint_state(self, message: JointState) -> None:
+        self._joint_state = message
+        self._heard_s = steady_s()
+        self._step_if_due()
+
+    def _on_emergency_stop(self, message: Bool) -> None:
+        if message.data and self._commanding:
+            self._commanding = False
+            self.get_logger().warning("stopped; deactivate and activate to start again")
+
+    def _step_if_due(self) -> None:
+        """Take a control step once both sensors have reached its time."""
+        if not self._commanding or self._imu is None or self._joint_state is None:
+            return
+        assert self._runtime is not None
+        stamp_ns = messages.nanoseconds(self._joint_state.header.stamp)
+        newest_ns = min(stamp_ns, messages.nanoseconds(self._imu.header.stamp))
+        if newest_ns < self._due_ns - _EARLY_NS:
+            return
+        step_ns = round(self._runtime.spec.step_dt * 1e9)
+        late = newest_ns - self._due_ns > step_ns
+        self._due_ns = (newest_ns if late else self._due_ns) + step_ns
+        self._step(self._joint_state, self._imu)
+
+    def _step(self, joint_state: JointState, imu: Imu) -> None:
+        assert self._runtime is not None and self._guard is not None
+        spec = self._runtime.spec
+        measured = messages.by_name(joint_state, spec.robot.joint_names)
+        if measured is None:
+            return self._damp(joint_state, "a joint state lacks joints or values")
+        joint_pos, joint_vel = measured
+        wanted = self._runtime.step(
+            joint_pos, joint_vel, messages.imu_quat_w(imu), messages.imu_ang_vel(imu)
+        ).joint_pos_target
+        blend_s = self.get_parameter("blend_s").value
+        assert isinstance(blend_s, float)
+        share = min(1.0, self._steps * spec.step_dt / blend_s) if blend_s > 0.0 else 1.0
+        wanted = (1.0 - share) * self._start_pose + share * wanted
+        result = self._guard.filter(wanted, joint_pos, joint_vel)
+        if result.joint_pos_target is None:
+            return self._damp(joint_state, result.reason or "")
+        self._commands.publish(
+            messages.joint_state(
+                joint_state.header.stamp, spec.robot.joint_names, result.joint_pos_target
+            )
+        )
+        self._steps += 1
+
+    def _damp(self, joint_state: JointState, reason: str) -> None:
+        """Leave every joint without target and ask for a stop."""
+        assert self._runtime is not None
+        self.get_logger().error(f"damping: {reason}")
+        self._commands.publish(
+            messages.joint_state(joint_state.header.stamp, self._runtime.spec.robot.joint_names)
+        )
+        self._emergency_stop.publish(Bool(data=True))
+        self._commanding = False
+
+    def _watch_sensors(self) -> None:
+        """Notice that no sensor values come; the robot's own watchdog then stops it."""
+        if self._commanding and self._steps and steady_s() - self._heard_s > _SENSOR_TIMEOUT_S:
+            self._commanding = False
+            self._emergency_stop.publish(Bool(data=True))
+            self.get_logger().error(f"no joint states for {_SENSOR_TIMEOUT_S} s")
+
+    def _publish_diagnostics(self) -> None:
+        if self._runtime is None or self._guard is None:
+            return
+        values = {"steps": self._steps, **{f"guard_{k}": v for k, v in self._guard.counts.items()}}
+        message = DiagnosticArray(
+            status=[
+                messages.status(
+                    names.CONTROLLER,
+                    messages.OK,
+                    "commanding" if self._commanding else "silent",
+                    values,
+                )
+            ]
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+if __name__ == "__main__":
+    run_node(PolicyController)

@@ -1,0 +1,200 @@
+"""The first layer of safety: every controller passes its joint targets through a Guard.
+
+Each limit is an interval of allowed targets for each joint. The intervals are intersected in this order:
+hard position, effort, velocity, rate, soft position. Where one does not meet what is left of those before
+it, the earlier ones win and the nearest of their targets is taken. Where hard position and effort cannot
+both hold, or a number is not finite, there is no valid command, and the answer is damping with a reason.
+
+`limit_targets` is a pure function of arrays, so that the same code filters one robot's command and limits
+hundreds of simulated robots in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaitway.errors import GaitwayError
+from gaitway.robots import Robot
+
+LIMITS = ("hard_position", "effort", "velocity", "rate", "soft_position")
+"""The limits, most important first."""
+
+
+class SafetyError(GaitwayError):
+    """A safety layer that is asked for something it must refuse."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GuardLimits:
+    """What a joint target may ask for. Arrays follow the joint order of the commands; shape (num_joints,)."""
+
+    joint_names: tuple[str, ...]
+    lower: np.ndarray
+    """Hard lower position limit [rad]."""
+    upper: np.ndarray
+    """Hard upper position limit [rad]."""
+    soft_lower: np.ndarray
+    """Targets stay above this where no other limit forbids it [rad]."""
+    soft_upper: np.ndarray
+    """Targets stay below this where no other limit forbids it [rad]."""
+    effort: np.ndarray
+    """Largest torque the servo may be asked for [N m]."""
+    velocity: np.ndarray
+    """A joint faster than this is not driven further [rad/s]."""
+    rate: np.ndarray
+    """Largest speed of the target itself [rad/s]."""
+    stiffness: np.ndarray
+    """The servo's proportional gain [N m/rad]."""
+    damping: np.ndarray
+    """The servo's derivative gain [N m s/rad]."""
+
+    @staticmethod
+    def from_robot(robot: Robot, soft_margin: float = 0.02) -> GuardLimits:
+        """The robot's own limits; the soft range is the hard one less this share of it on either side."""
+        lower, upper = robot.position_lower, robot.position_upper
+        margin = soft_margin * (upper - lower)
+        return GuardLimits(
+            joint_names=robot.joint_names,
+            lower=lower,
+            upper=upper,
+            soft_lower=lower + margin,
+            soft_upper=upper - margin,
+            effort=np.array(robot.effort_limit),
+            velocity=np.array(robot.velocity_limit),
+            rate=np.array(robot.velocity_limit),
+            stiffness=np.array(robot.stiffness),
+            damping=np.array(robot.damping),
+        )
+
+    def reordered(self, joint_names: Sequence[str]) -> GuardLimits:
+        """The same limits in another joint order."""
+        order = [self.joint_names.index(name) for name in joint_names]
+        arrays = {
+            name: value[order] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        return GuardLimits(joint_names=tuple(joint_names), **arrays)
+
+
+def limit_targets(
+    limits: GuardLimits,
+    target: np.ndarray,
+    previous: np.ndarray,
+    joint_pos: np.ndarray,
+    joint_vel: np.ndarray,
+    step_dt: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Move joint targets to the nearest allowed ones.
+
+    Args:
+        limits: what is allowed.
+        target: wanted targets [rad]. Shape (n, num_joints).
+        previous: targets sent one control step before [rad]. Shape (n, num_joints).
+        joint_pos: measured positions [rad]. Shape (n, num_joints).
+        joint_vel: measured velocities [rad/s]. Shape (n, num_joints).
+        step_dt: time of one control step [s].
+
+    Returns:
+        The allowed targets [rad], shape (n, num_joints); which limits the wanted targets violated, in the
+        order of LIMITS, shape (len(LIMITS), n, num_joints), bool; and the joints that have no valid target
+        (their value means nothing), shape (n, num_joints), bool.
+    """
+    # The servo asks for kp (target - q) - kd dq. Bounds on that torque are bounds on the target; a joint
+    # without stiffness has no such bound.
+    stiff = limits.stiffness > 0.0
+    kp = np.where(stiff, limits.stiffness, 1.0)
+    neutral = joint_pos + limits.damping * joint_vel / kp
+    reach = np.where(stiff, limits.effort / kp, np.inf)
+    step = limits.rate * step_dt
+    too_fast_up = (joint_vel > limits.velocity) & stiff
+    too_fast_down = (joint_vel < -limits.velocity) & stiff
+    intervals = (
+        (limits.lower, limits.upper),
+        (neutral - reach, neutral + reach),
+        (np.where(too_fast_down, neutral, -np.inf), np.where(too_fast_up, neutral, np.inf)),
+        (previous - step, previous + step),
+        (limits.soft_lower, limits.soft_upper),
+    )
+    violated = np.stack([(target < low) | (target > high) for low, high in intervals])
+    low = np.broadcast_to(limits.lower, target.shape)
+    high = np.broadcast_to(limits.upper, target.shape)
+    invalid = ~np.isfinite(target) | ~np.isfinite(joint_pos) | ~np.isfinite(joint_vel)
+    for index, (next_low, next_high) in enumerate(intervals[1:], start=1):
+        above, below = next_low > high, next_high < low
+        if LIMITS[index] == "effort":
+            invalid = invalid | above | below
+        low, high = (
+            np.where(above, high, np.maximum(low, np.where(below, low, next_low))),
+            np.where(below, low, np.minimum(high, np.where(above, high, next_high))),
+        )
+    return np.clip(target, low, high), violated, invalid
+
+
+@dataclass(frozen=True)
+class GuardResult:
+    """The command to send."""
+
+    joint_pos_target: np.ndarray | None
+    """[rad], shape (num_joints,); or None: damp."""
+    reason: str | None
+    """Why there is no valid command."""
+    acted: tuple[str, ...]
+    """The limits that the wanted target violated, most important first."""
+
+
+class Guard:
+    """Filters one robot's commands; returns what is actually to be sent and which limits acted."""
+
+    def __init__(self, limits: GuardLimits, step_dt: float):
+        """Guard commands that come every `step_dt` seconds."""
+        self.limits = limits
+        self.step_dt = step_dt
+        self.counts = dict.fromkeys(LIMITS, 0)
+        """How many commands each limit has changed or found violated since the start."""
+        self._previous: np.ndarray | None = None
+
+    def reset(self) -> None:
+        """Begin anew: the first command may not leave the measured pose faster than the rate limit."""
+        self._previous = None
+
+    def filter(
+        self, target: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray
+    ) -> GuardResult:
+        """The command to send instead of `target`.
+
+        Args:
+            target: wanted targets [rad]. Shape (num_joints,).
+            joint_pos: measured positions [rad]. Shape (num_joints,).
+            joint_vel: measured velocities [rad/s]. Shape (num_joints,).
+        """
+        for label, values in (
+            ("target", target), ("measured position", joint_pos), ("measured velocity", joint_vel),
+        ):  # fmt: skip
+            if not np.isfinite(values).all():
+                joint = int(np.argmin(np.isfinite(values)))
+                return self._damp(
+                    f"{label} of {self.limits.joint_names[joint]} is {values[joint]}"
+                )
+        previous = joint_pos if self._previous is None else self._previous
+        allowed, violated, invalid = limit_targets(
+            self.limits, target[None], previous[None], joint_pos[None], joint_vel[None], self.step_dt
+        )
+        if invalid.any():
+            joint = int(np.argmax(invalid[0]))
+            return self._damp(
+                f"{self.limits.joint_names[joint]} at {joint_pos[joint]:.3f} rad and "
+                f"{joint_vel[joint]:.2f} rad/s: no target within its range "
+                f"{self.limits.lower[joint]:.3f} .. {self.limits.upper[joint]:.3f} rad asks for at most "
+                f"{self.limits.effort[joint]:g} N m"
+            )
+        acted = tuple(name for name, hit in zip(LIMITS, violated.any(axis=(1, 2)), strict=True) if hit)
+        for name in acted:
+            self.counts[name] += 1
+        self._previous = allowed[0]
+        return GuardResult(allowed[0], None, acted)
+
+    def _damp(self, reason: str) -> GuardResult:
+        self._previous = None
+        return GuardResult(None, reason, ())

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -20,7 +21,7 @@ from rich.progress import (
 class ProgressBar:
     """A bar with a line of figures and the time left."""
 
-    def __init__(self, progress: Progress, task_id: int):
+    def __init__(self, progress: Progress, task_id: TaskID):
         self._progress = progress
         self._task_id = task_id
 
@@ -43,5 +44,5 @@ def progress_bar(label: str, total: float, completed: float = 0.0) -> Iterator[P
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        task_id = progress.add_task(label, total=total, completed=completed, figures="")
+        task_id = progress.add_task(label, total=total, completed=int(completed), figures="")
         yield ProgressBar(progress, task_id)

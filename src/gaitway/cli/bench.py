@@ -73,7 +73,8 @@ def bench_sim(config: BenchSim) -> dict[str, Any]:
             step()
         return config.steps * config.num_envs / (time.perf_counter() - start)
 
-    speed(env_step), speed(batch_step)
+    for step in (env_step, batch_step):
+        speed(step)  # warm up
     ours, bare = [], []
     with progress_bar("bench sim", config.repetitions) as bar:
         for repetition in range(config.repetitions):
@@ -99,7 +100,7 @@ class BenchCommand:
 
     what: Annotated[
         BenchSim, tyro.conf.subcommand("sim", description="The environment against the bare physics.")
-    ] 
+    ]
 
     def run(self) -> None:
         """Run the benchmark."""

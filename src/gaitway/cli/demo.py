@@ -180,9 +180,7 @@ def _checks(report: dict[str, Any]) -> list[dict[str, Any]]:
             live["stop"]["latched"] and live["stop"]["cleared_by_reset_service"],
         ),
     )  # fmt: skip
-    return [
-        {"name": name, "value": value, "aim": aim, "met": bool(met)} for name, value, aim, met in rows
-    ]
+    return [{"name": name, "value": value, "aim": aim, "met": bool(met)} for name, value, aim, met in rows]
 
 
 def _write(report: dict[str, Any], trained: TrainResult, recording: Recording, out: Path) -> None:

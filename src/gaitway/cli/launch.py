@@ -32,10 +32,10 @@ class LaunchCommand:
     def run(self) -> None:
         """Run until told to end."""
         require_ros()
-        from gaitway.ros.launching import Launch
+        from gaitway.ros.launching import launch_policy
 
         console = Console()
-        with Launch(self.policy, self.robot, self.log_dir) as launch:
+        with launch_policy(self.policy, self.robot, self.log_dir) as launch:
             console.print(f"processes: {', '.join(launch.process_names)}; output in {self.log_dir}")
             launch.let_go()
             domain = os.environ.get("ROS_DOMAIN_ID", "0")

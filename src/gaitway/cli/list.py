@@ -26,11 +26,7 @@ class ListCommand:
 
     def run(self) -> None:
         """Print the lists."""
-        lists = {
-            kind: entries()
-            for kind, entries in _LISTS.items()
-            if self.what in ("all", kind)
-        }
+        lists = {kind: entries() for kind, entries in _LISTS.items() if self.what in ("all", kind)}
         if self.json:
             print(json.dumps(lists, indent=2))
             return

@@ -17,7 +17,7 @@ from gaitway.data import Recording
 
 _BLUE, _ORANGE, _GREY = "#1f6fb4", "#d9772b", "#8a919b"
 _JOINTS_SHOWN = 4
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -96,10 +96,19 @@ def _tracking(figure: Figure, recording: Recording) -> None:
     for axes, joint in zip(all_axes, joints, strict=True):
         targets = recording.joint_pos_target[:count, joint]
         axes.step(
-            recording.command_time_s[:count], targets, color=_ORANGE, linewidth=0.9, where="post", label="target"
+            recording.command_time_s[:count],
+            targets,
+            color=_ORANGE,
+            linewidth=0.9,
+            where="post",
+            label="target",
         )
         axes.plot(
-            recording.state_time_s, recording.joint_pos[:, joint], color=_BLUE, linewidth=1.0, label="measured"
+            recording.state_time_s,
+            recording.joint_pos[:, joint],
+            color=_BLUE,
+            linewidth=1.0,
+            label="measured",
         )
         axes.set(ylabel="[rad]")
         axes.set_title(str(recording.joint_names[joint]), fontsize=9.0, loc="left")

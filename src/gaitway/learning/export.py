@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import io
 import subprocess
 import warnings
 from collections.abc import Callable
@@ -139,9 +138,7 @@ def _to_onnx(policy: torch.nn.Module, spec: PolicySpec) -> bytes:
             verbose=False,
         )
     assert program is not None
-    buffer = io.BytesIO()
-    program.save(buffer)
-    model = onnx.load_model_from_string(buffer.getvalue())
+    model = program.model_proto
     onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
     onnx.checker.check_model(model)
     return model.SerializeToString()
@@ -195,9 +192,7 @@ def _golden_traces(
                 "the policy falls within its first steps, so no golden trace can be recorded; train longer"
             )
     return [
-        GoldenTrace(
-            **{name: [record[name][i].tolist() for record in records] for name in records[0]}
-        )
+        GoldenTrace(**{name: [record[name][i].tolist() for record in records] for name in records[0]})
         for i in range(MIN_TRACES)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -19,7 +20,7 @@ def mlp(sizes: Sequence[int], output_gain: float) -> nn.Sequential:
             from the mean action.
     """
     layers: list[nn.Module] = []
-    for index, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for index, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
         last = index == len(sizes) - 2
         linear = nn.Linear(fan_in, fan_out)
         nn.init.orthogonal_(linear.weight, output_gain if last else 2.0**0.5)
@@ -31,9 +32,7 @@ def mlp(sizes: Sequence[int], output_gain: float) -> nn.Sequential:
 class GaussianActorCritic(nn.Module):
     """A Gaussian policy with state-independent deviation, and a value function, over one normaliser."""
 
-    def __init__(
-        self, obs_size: int, action_size: int, hidden: Sequence[int], init_std: float
-    ):
+    def __init__(self, obs_size: int, action_size: int, hidden: Sequence[int], init_std: float):
         super().__init__()
         self.normalizer = Normalizer(obs_size)
         self.actor = mlp([obs_size, *hidden, action_size], output_gain=0.01)
@@ -46,9 +45,7 @@ class GaussianActorCritic(nn.Module):
 
     def distribution(self, normalized: torch.Tensor) -> torch.distributions.Normal:
         """The action distribution for observations that are already normalised."""
-        return torch.distributions.Normal(
-            self.actor(normalized), self.log_std.exp(), validate_args=False
-        )
+        return torch.distributions.Normal(self.actor(normalized), self.log_std.exp(), validate_args=False)
 
     def value(self, normalized: torch.Tensor) -> torch.Tensor:
         """Expected return of observations that are already normalised. Shape (n,)."""

@@ -7,10 +7,13 @@ rate follows the KL divergence between the policy before and after, as in rsl_rl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import nn
 
 from gaitway.learning.networks import GaussianActorCritic
@@ -124,13 +127,11 @@ class PPO:
         self.config = config
         self.env = env
         self.generator = torch.Generator().manual_seed(seed)
-        obs_size = env.single_observation_space.shape[0]
-        action_size = env.single_action_space.shape[0]
+        obs_size = spaces.flatdim(env.single_observation_space)
+        action_size = spaces.flatdim(env.single_action_space)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.policy = GaussianActorCritic(
-                obs_size, action_size, config.hidden, config.init_std
-            )
+            self.policy = GaussianActorCritic(obs_size, action_size, config.hidden, config.init_std)
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate)
         self.learning_rate = config.learning_rate
         self.rollout = Rollout.empty(config.rollout_steps, env.num_envs, obs_size, action_size)
@@ -149,7 +150,8 @@ class PPO:
             Means over the iteration: `return` and `survival` of the episodes that ended in it (absent
             when none did), `reward` per step, and the losses and step sizes of the update.
         """
-        metrics, last_value = self._collect()
+        with _one_thread():  # idle threads of torch would spin on the cores that the physics needs
+            metrics, last_value = self._collect()
         return metrics | self._learn(last_value)
 
     def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
@@ -157,29 +159,22 @@ class PPO:
         tensors = {f"policy.{name}": value for name, value in self.policy.state_dict().items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-        tensors |= {
-            f"env.{name}": torch.from_numpy(value) for name, value in self.env.state_dict().items()
-        }
+        tensors |= {f"env.{name}": torch.from_numpy(value) for name, value in self.env.state_dict().items()}
         tensors["obs"] = self.obs
         tensors["episode_return"] = torch.from_numpy(self.episode_return)
         tensors["generator"] = self.generator.get_state()
         return tensors, {"learning_rate": self.learning_rate}
 
-    def load_state_dict(
-        self, tensors: dict[str, torch.Tensor], values: dict[str, float]
-    ) -> None:
+    def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, float]) -> None:
         """Continue from what `state_dict` returned."""
         self.policy.load_state_dict(_below("policy.", tensors))
         optimizer = self.optimizer.state_dict()
         optimizer["state"] = {
-            index: _below(f"optimizer.{index}.", tensors)
-            for index in optimizer["param_groups"][0]["params"]
+            index: _below(f"optimizer.{index}.", tensors) for index in optimizer["param_groups"][0]["params"]
         }
         self.optimizer.load_state_dict(optimizer)
         self.learning_rate = values["learning_rate"]
-        self.env.load_state_dict(
-            {name: value.numpy() for name, value in _below("env.", tensors).items()}
-        )
+        self.env.load_state_dict({name: value.numpy() for name, value in _below("env.", tensors).items()})
         self.obs = tensors["obs"].clone()
         self.episode_return = tensors["episode_return"].numpy().copy()
         self.generator.set_state(tensors["generator"])
@@ -249,13 +244,9 @@ class PPO:
                 clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
                 policy_loss = -torch.min(ratio * advantage[ids], clipped * advantage[ids]).mean()
                 near = old_value[ids] + (value - old_value[ids]).clamp(-config.clip, config.clip)
-                value_loss = torch.max(
-                    (value - target[ids]).square(), (near - target[ids]).square()
-                ).mean()
+                value_loss = torch.max((value - target[ids]).square(), (near - target[ids]).square()).mean()
                 entropy = self.policy.log_std.sum()
-                loss = (
-                    policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy
-                )
+                loss = policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy
                 self.optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.policy.parameters(), config.max_grad_norm)
@@ -279,10 +270,19 @@ class PPO:
             group["lr"] = self.learning_rate
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute on one thread for a while."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {
-        name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
-    }
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _log_prob(mean: torch.Tensor, std: torch.Tensor, action: torch.Tensor) -> torch.Tensor:

@@ -44,7 +44,7 @@ class TrainConfig:
     """Robot to learn on; `gaitway list robots` names them."""
     algo: str = "ppo"
     """Learning algorithm; `gaitway list algorithms` names them."""
-    env_steps: int = 800_000
+    env_steps: int = 1_000_000
     """Budget of environment steps, over all robots together."""
     num_envs: int = 128
     """Robots simulated in parallel."""

@@ -55,9 +55,7 @@ def differences(spec: PolicySpec, robot: Robot) -> list[str]:
             ("lower", "upper"), trained.position_limit[i], given.position_limit[index[name]], strict=True
         ):
             if not math.isclose(ours, theirs, rel_tol=1e-6, abs_tol=1e-9):
-                found.append(
-                    f"{name}: {side} position limit is {theirs:g} rad; the policy needs {ours:g}"
-                )
+                found.append(f"{name}: {side} position limit is {theirs:g} rad; the policy needs {ours:g}")
     if given.imu_mounting_quat != trained.imu_mounting_quat:
         found.append(
             f"the IMU is mounted at {given.imu_mounting_quat} (wxyz); the policy needs "
@@ -75,7 +73,9 @@ def joint_set_differences(expected: Sequence[str], given: Sequence[str]) -> list
     """Missing, extra and repeated joint names, one message each."""
     found = [f"joint {name} is missing" for name in expected if name not in given]
     found += [f"joint {name} is unknown to the policy" for name in given if name not in expected]
-    found += [f"joint {name} appears twice" for name in sorted({n for n in given if list(given).count(n) > 1})]
+    found += [
+        f"joint {name} appears twice" for name in sorted({n for n in given if list(given).count(n) > 1})
+    ]
     return found
 
 

@@ -65,9 +65,7 @@ def open_session(model: bytes, name: str) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes share no base of their own
-        raise PolicyError(
-            f"{name} is not a whole ONNX file ({len(model)} bytes): {error}"
-        ) from error
+        raise PolicyError(f"{name} is not a whole ONNX file ({len(model)} bytes): {error}") from error
 
 
 def replay_difference(runtime: PolicyRuntime) -> float:
@@ -93,15 +91,11 @@ def replay(runtime: PolicyRuntime, trace: GoldenTrace) -> list:
     runtime.reset()
     return [
         runtime.step(*(np.array(value) for value in values))
-        for values in zip(
-            trace.joint_pos, trace.joint_vel, trace.imu_quat_w, trace.imu_ang_vel, strict=True
-        )
+        for values in zip(trace.joint_pos, trace.joint_vel, trace.imu_quat_w, trace.imu_ang_vel, strict=True)
     ]
 
 
-def _check_shapes(
-    spec: PolicySpec, session: onnxruntime.InferenceSession, path: Path
-) -> None:
+def _check_shapes(spec: PolicySpec, session: onnxruntime.InferenceSession, path: Path) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     given = [tuple(value.shape[1:]) for value in (*inputs, *outputs)]
     expected = [(spec.obs_size,), (len(spec.action.joint_names),)]

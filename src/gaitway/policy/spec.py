@@ -46,8 +46,8 @@ class ActionSpec:
     """[rad]"""
     clip: float
     """Bound of the absolute network output."""
-    trained_delay_steps: int
-    """Control steps of latency in training; a controller adds none of its own."""
+    trained_delay_steps: tuple[int, int]
+    """Fewest and most control steps of latency in training; a controller adds none of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +179,7 @@ class PolicySpec:
             )
         }  # fmt: skip
         fields |= {
-            f"action.{name}": len(getattr(self.action, name))
-            for name in ("joint_names", "scale", "offset")
+            f"action.{name}": len(getattr(self.action, name)) for name in ("joint_names", "scale", "offset")
         }
         fields["envelope.joint_vel"] = len(self.envelope.joint_vel)
         fields["envelope.joint_pos_target_step"] = len(self.envelope.joint_pos_target_step)

@@ -51,6 +51,7 @@ class Term:
 
     @property
     def name(self) -> str:
+        """Name in the policy file."""
         return self.function.__name__
 
 
@@ -89,8 +90,7 @@ PROJECTED_GRAVITY = Term(projected_gravity, 3, "1", "base", "/imu/data")
 LAST_ACTION = Term(last_action, None, "1", "joint", "controller")
 
 TERMS: dict[str, Term] = {
-    term.name: term
-    for term in (JOINT_POS_REL, JOINT_VEL, BASE_ANG_VEL, PROJECTED_GRAVITY, LAST_ACTION)
+    term.name: term for term in (JOINT_POS_REL, JOINT_VEL, BASE_ANG_VEL, PROJECTED_GRAVITY, LAST_ACTION)
 }
 
 

@@ -27,10 +27,10 @@ class _Control:
 
 # By name without side; the home pose of roll and yaw joints changes sign on the right.
 _CONTROL = {
-    "hip_pitch": _Control(-0.20, 300.0, 5.0, 32.0),
-    "hip_roll": _Control(0.0, 300.0, 5.0, 20.0),
+    "hip_pitch": _Control(-0.20, 275.0, 5.0, 32.0),
+    "hip_roll": _Control(0.0, 275.0, 5.0, 20.0),
     "hip_yaw": _Control(0.0, 150.0, 4.0, 32.0),
-    "knee": _Control(0.42, 300.0, 6.0, 20.0),
+    "knee": _Control(0.42, 275.0, 6.0, 20.0),
     "ankle_pitch": _Control(-0.22, 300.0, 6.0, 37.0),
     "ankle_roll": _Control(0.0, 300.0, 6.0, 37.0),
     "waist_yaw": _Control(0.0, 150.0, 4.0, 32.0),
@@ -67,12 +67,8 @@ def h23() -> Robot:
         velocity_limit=tuple(c.velocity for c in control),
         position_limit=tuple((_floats(j, "range")[0], _floats(j, "range")[1]) for j in joints),
         damping_mode=(_DAMPING_MODE,) * len(names),
-        imu=ImuMounting(
-            site="imu", pos=(imu_x, imu_y, imu_z), quat=(quat_w, quat_x, quat_y, quat_z)
-        ),
-        foot_geoms=tuple(
-            name for geom in root.iter("geom") if "_foot_" in (name := geom.get("name", ""))
-        ),
+        imu=ImuMounting(site="imu", pos=(imu_x, imu_y, imu_z), quat=(quat_w, quat_x, quat_y, quat_z)),
+        foot_geoms=tuple(name for geom in root.iter("geom") if "_foot_" in (name := geom.get("name", ""))),
         camera="head_camera",
         license="Apache-2.0",
         origin="Gaitway; sized after public figures of the Unitree G1",

@@ -75,9 +75,7 @@ class Robot:
         ):  # fmt: skip
             given = len(getattr(self, field))
             if given != count:
-                raise RobotError(
-                    f"robot {self.name!r}: {field} has {given} values for {count} joints"
-                )
+                raise RobotError(f"robot {self.name!r}: {field} has {given} values for {count} joints")
         for name, home, (lower, upper) in zip(
             self.joint_names, self.home_joint_pos, self.position_limit, strict=True
         ):
@@ -89,6 +87,7 @@ class Robot:
 
     @property
     def num_joints(self) -> int:
+        """Number of actuated joints."""
         return len(self.joint_names)
 
     @cached_property

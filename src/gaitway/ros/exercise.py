@@ -20,11 +20,11 @@ from std_msgs.msg import Bool, Float64
 
 from gaitway import rotation
 from gaitway.data import Recording
+from gaitway.robots import get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.environment import RosError
-from gaitway.ros.launching import Launch, end_process
+from gaitway.ros.launching import Launch, end_process, launch_policy
 from gaitway.ros.node_main import steady_s
-from gaitway.robots import get_robot
 from gaitway.safety import RobotMode
 
 FALLEN_RAD = math.radians(60.0)
@@ -70,14 +70,15 @@ class _Recorder:
 
     def __post_init__(self) -> None:
         node = self.launch.client.node
-        for kind, topic, callback, qos in (
+        subscriptions: list[Any] = [
             (JointState, names.JOINT_STATES, self._on_state, _RECORD),
             (Imu, names.IMU, self._on_imu, _RECORD),
             (JointState, names.JOINT_COMMANDS, self._on_command, _RECORD),
             (Float64, names.ROBOT_COMMAND_LATENCY, self._on_latency, _RECORD),
             (DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED),
             (Odometry, names.ODOM, self._on_odom, names.SENSOR_IN),
-        ):
+        ]
+        for kind, topic, callback, qos in subscriptions:
             node.create_subscription(kind, topic, callback, qos)
 
     def _on_state(self, message: JointState) -> None:
@@ -145,7 +146,7 @@ def run_exercise(
         [sys.executable, "-m", "gaitway.ros.host_timer"], stdout=subprocess.PIPE, text=True
     )
     try:
-        with Launch(policy, robot_name, log_dir) as launch:
+        with launch_policy(policy, robot_name, log_dir) as launch:
             mounting_inverse = rotation.conjugate(np.array(robot.imu.quat))
             recorder = _Recorder(launch, robot.joint_names, mounting_inverse)
             node = launch.client.node
@@ -224,7 +225,7 @@ def _recording(recorder: _Recorder, start_s: float, pushes: list, pictures: list
 
     joint_names = recorder.joint_names
     positions = [messages.by_name(message, joint_names) for _, message in recorder.states]
-    order = [recorder.commands[0][1].name.index(name) for name in joint_names]
+    order = [list(recorder.commands[0][1].name).index(name) for name in joint_names]
     return Recording(
         joint_names=np.array(joint_names),
         state_time_s=times(recorder.states),
@@ -241,9 +242,7 @@ def _recording(recorder: _Recorder, start_s: float, pushes: list, pictures: list
     )
 
 
-def _figures(
-    recording: Recording, launch: Launch, exercise: Exercise, mode_at_end: str
-) -> dict[str, Any]:
+def _figures(recording: Recording, launch: Launch, exercise: Exercise, mode_at_end: str) -> dict[str, Any]:
     arrivals = recording.command_time_s
     latency_ms = 1e3 * recording.latency_s
     max_tilt = float(recording.tilt.max())

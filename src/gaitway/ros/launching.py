@@ -11,14 +11,20 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from gaitway.policy import load_policy
 from gaitway.ros.environment import RosError, require_ros
 
+if TYPE_CHECKING:
+    from gaitway.ros.robot_client import RobotClient
+
+BLEND_S = 1.0
+"""Time from the measured pose to the policy's own targets [s]."""
 _READY_S = 20.0
 _END_S = 5.0
 
@@ -31,41 +37,32 @@ class _Process:
 
 
 class Launch:
-    """The robot, the supervisor and the controller as processes of one ROS 2 domain.
+    """Nodes as processes of one ROS 2 domain.
 
     As a context manager it starts them, and ends them whatever happens.
     """
 
-    def __init__(self, policy: Path, robot: str, log_dir: Path, blend_s: float = 1.0):
-        """Prepare to run a policy.
+    def __init__(self, commands: Mapping[str, Sequence[str]], log_dir: Path, awaited: Sequence[str] = ()):
+        """Prepare to run nodes.
 
         Args:
-            policy: the policy file.
-            robot: the robot to simulate.
+            commands: parameters (`name:=value`) by module of `gaitway.ros`, in the order of starting.
             log_dir: folder for the processes' output.
-            blend_s: time from the measured pose to the policy's own targets [s].
+            awaited: Trigger services that are there once all is up.
 
         Raises:
-            PolicyError: the policy file is refused.
             RosError: there is no ROS 2 to run on.
         """
         require_ros()
-        load_policy(policy)
+        self._commands = commands
         self._log_dir = log_dir
-        self._blend_s = blend_s
-        robot_argument, policy_argument = f"robot:={robot}", f"policy:={Path(policy).resolve()}"
-        self._commands = {
-            "simulated_robot": [robot_argument],
-            "safety_supervisor": [robot_argument, policy_argument],
-            "policy_controller": [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
-        }
+        self._awaited = awaited
         self._processes: list[_Process] = []
-        self._client = None
+        self._client: RobotClient | None = None
 
     def __enter__(self) -> Launch:
         import rclpy
 
-        from gaitway.ros import names
         from gaitway.ros.robot_client import RobotClient
 
         rclpy.init()
@@ -73,7 +70,7 @@ class Launch:
             self._client = RobotClient("gaitway_launch", timeout_s=_READY_S)
             for name, parameters in self._commands.items():
                 self.start(name, parameters)
-            for service in (names.ROBOT_ACTIVATE, names.SUPERVISOR_RESET):
+            for service in self._awaited:
                 if not self._client.wait_for(service, _READY_S):
                     self.check()
                     raise RosError(f"no {service} within {_READY_S} s; see {self._log_dir}")
@@ -91,7 +88,7 @@ class Launch:
         self.close()
 
     @property
-    def client(self):
+    def client(self) -> RobotClient:
         """The client that this launch drives the nodes with."""
         assert self._client is not None
         return self._client
@@ -101,7 +98,7 @@ class Launch:
         """The processes that were started, in order."""
         return [process.name for process in self._processes]
 
-    def start(self, name: str, parameters: list[str]) -> None:
+    def start(self, name: str, parameters: Sequence[str]) -> None:
         """Start one node's process in a session of its own, its output in a log."""
         arguments = [argument for parameter in parameters for argument in ("-p", parameter)]
         self._log_dir.mkdir(parents=True, exist_ok=True)
@@ -110,8 +107,11 @@ class Launch:
         with log.open("w") as output:
             self._processes.append(_Process(name, _spawn(command, output), log))
 
-    def let_go(self) -> None:
+    def let_go(self, blend_s: float = BLEND_S) -> None:
         """Configure and activate the controller, blend in on the gantry, and let the robot go.
+
+        Args:
+            blend_s: the controller's time of blending in [s].
 
         Raises:
             RosError: a step is refused; the message says by whom and why.
@@ -120,7 +120,7 @@ class Launch:
 
         self.client.transition(names.CONTROLLER, "configure")
         self.client.transition(names.CONTROLLER, "activate")
-        self.client.spin_for(self._blend_s + 0.2)
+        self.client.spin_for(blend_s + 0.2)
         self.client.trigger(names.ROBOT_ACTIVATE)
 
     def check(self) -> None:
@@ -152,6 +152,29 @@ class Launch:
             self._client.close()
             self._client = None
         rclpy.try_shutdown()
+
+
+def launch_policy(policy: Path, robot: str, log_dir: Path, blend_s: float = BLEND_S) -> Launch:
+    """A simulated robot, its supervisor and its controller.
+
+    Args:
+        policy: the policy file.
+        robot: the robot to simulate.
+        log_dir: folder for the processes' output.
+        blend_s: time from the measured pose to the policy's own targets [s].
+
+    Raises:
+        PolicyError: the policy file is refused.
+        RosError: there is no ROS 2 to run on.
+    """
+    load_policy(policy)
+    robot_argument, policy_argument = f"robot:={robot}", f"policy:={Path(policy).resolve()}"
+    commands = {
+        "simulated_robot": [robot_argument],
+        "safety_supervisor": [robot_argument, policy_argument],
+        "policy_controller": [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
+    }
+    return Launch(commands, log_dir, awaited=("/robot/activate", "/safety_supervisor/reset"))
 
 
 def end_process(popen: subprocess.Popen) -> None:

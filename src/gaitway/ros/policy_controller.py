@@ -70,9 +70,7 @@ class PolicyController(LifecycleNode):
         self._emergency_stop = self.create_publisher(Bool, names.EMERGENCY_STOP, names.EVENT)
         self._diagnostics = self.create_publisher(DiagnosticArray, names.DIAGNOSTICS, 10)
         self.create_subscription(Imu, names.IMU, self._on_imu, names.SENSOR_IN)
-        self.create_subscription(
-            JointState, names.JOINT_STATES, self._on_joint_state, names.SENSOR_IN
-        )
+        self.create_subscription(JointState, names.JOINT_STATES, self._on_joint_state, names.SENSOR_IN)
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, names.EVENT)
         self.create_timer(_SENSOR_TIMEOUT_S / 2, self._watch_sensors)
         self.create_timer(1.0, self._publish_diagnostics)
@@ -80,6 +78,7 @@ class PolicyController(LifecycleNode):
         self._guard: Guard | None = None
         self._imu: Imu | None = None
         self._joint_state: JointState | None = None
+        self._sent: JointState | None = None
         self._heard_s = 0.0
         self._commanding = False
         self._steps = 0
@@ -90,6 +89,7 @@ class PolicyController(LifecycleNode):
 
     @_reported
     def on_configure(self, state: LifecycleState) -> None:
+        """Load and verify the policy, and refuse a robot that it does not fit."""
         path = str(self.get_parameter("policy").value)
         robot = get_robot(str(self.get_parameter("robot").value))
         runtime = load_policy(path)
@@ -100,14 +100,16 @@ class PolicyController(LifecycleNode):
 
     @_reported
     def on_activate(self, state: LifecycleState) -> None:
-        assert self._runtime is not None and self._guard is not None
+        """Check the live robot, set its gains, and begin to command."""
+        assert self._runtime is not None
+        assert self._guard is not None
         spec = self._runtime.spec
         message = self._joint_state
         if message is None or self._imu is None or steady_s() - self._heard_s > _SENSOR_TIMEOUT_S:
             raise PolicyError(
                 f"no joint states or IMU data within {_SENSOR_TIMEOUT_S} s; is the robot running?"
             )
-        found = joint_set_differences(spec.robot.joint_names, message.name)
+        found = joint_set_differences(spec.robot.joint_names, list(message.name))
         if found:
             raise PolicyError(refusal("the robot on /joint_states", found))
         measured = messages.by_name(message, spec.robot.joint_names)
@@ -117,19 +119,22 @@ class PolicyController(LifecycleNode):
         self._runtime.reset()
         self._guard.reset()
         self._start_pose = measured[0]
-        self._steps, self._due_ns = 0, 0
+        self._steps, self._due_ns, self._sent = 0, 0, None
         self._commanding = True
 
     @_reported
     def on_deactivate(self, state: LifecycleState) -> None:
+        """Fall silent; the robot's own watchdog takes over."""
         self._commanding = False
 
     @_reported
     def on_cleanup(self, state: LifecycleState) -> None:
+        """Forget the policy."""
         self._runtime = self._guard = None
 
     @_reported
     def on_shutdown(self, state: LifecycleState) -> None:
+        """Fall silent for good."""
         self._commanding = False
 
     def _set_gains(self) -> None:
@@ -164,6 +169,8 @@ class PolicyController(LifecycleNode):
     def _on_joint_state(self, message: JointState) -> None:
         self._joint_state = message
         self._heard_s = steady_s()
+        if self._commanding and self._sent and self._sent.header.stamp == message.header.stamp:
+            self._commands.publish(self._sent)  # a robot in lockstep asks again: the answer was lost
         self._step_if_due()
 
     def _on_emergency_stop(self, message: Bool) -> None:
@@ -186,11 +193,13 @@ class PolicyController(LifecycleNode):
         self._step(self._joint_state, self._imu)
 
     def _step(self, joint_state: JointState, imu: Imu) -> None:
-        assert self._runtime is not None and self._guard is not None
+        assert self._runtime is not None
+        assert self._guard is not None
         spec = self._runtime.spec
         measured = messages.by_name(joint_state, spec.robot.joint_names)
         if measured is None:
-            return self._damp(joint_state, "a joint state lacks joints or values")
+            self._damp(joint_state, "a joint state lacks joints or values")
+            return
         joint_pos, joint_vel = measured
         wanted = self._runtime.step(
             joint_pos, joint_vel, messages.imu_quat_w(imu), messages.imu_ang_vel(imu)
@@ -201,12 +210,12 @@ class PolicyController(LifecycleNode):
         wanted = (1.0 - share) * self._start_pose + share * wanted
         result = self._guard.filter(wanted, joint_pos, joint_vel)
         if result.joint_pos_target is None:
-            return self._damp(joint_state, result.reason or "")
-        self._commands.publish(
-            messages.joint_state(
-                joint_state.header.stamp, spec.robot.joint_names, result.joint_pos_target
-            )
+            self._damp(joint_state, result.reason or "")
+            return
+        self._sent = messages.joint_state(
+            joint_state.header.stamp, spec.robot.joint_names, result.joint_pos_target
         )
+        self._commands.publish(self._sent)
         self._steps += 1
 
     def _damp(self, joint_state: JointState, reason: str) -> None:

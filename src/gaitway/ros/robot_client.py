@@ -103,9 +103,7 @@ class RobotClient:
                 for key, values in parameters.items()
             ]
         )
-        result = self._call(
-            SetParametersAtomically, f"/{node}/set_parameters_atomically", request
-        ).result
+        result = self._call(SetParametersAtomically, f"/{node}/set_parameters_atomically", request).result
         if not result.successful:
             raise RosError(f"{node} refused {', '.join(parameters)}: {result.reason}")
 
@@ -152,5 +150,3 @@ def _parameter_value(value: ParameterValue) -> Any:
         ParameterType.PARAMETER_DOUBLE_ARRAY: lambda: list(value.double_array_value),
         ParameterType.PARAMETER_STRING_ARRAY: lambda: list(value.string_array_value),
     }.get(value.type, lambda: None)()
-
-

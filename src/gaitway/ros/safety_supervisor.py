@@ -61,16 +61,14 @@ class SafetySupervisor(Node):
         self.create_subscription(Imu, names.IMU, self._on_imu, names.SENSOR_IN)
         self.create_subscription(JointState, names.JOINT_COMMANDS, self._on_command, names.COMMAND)
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_stop, names.EVENT)
-        self.create_subscription(
-            DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED
-        )
+        self.create_subscription(DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED)
         self.create_service(Trigger, names.SUPERVISOR_RESET, self._reset)
         self.create_timer(1.0 / _HEARTBEAT_HZ, self._tick)
         self.create_timer(1.0, self._publish_state)
         self._publish_state()
 
     def _on_joints(self, message: JointState) -> None:
-        self._supervisor.joint_state(message.name, message.position, message.velocity, steady_s())
+        self._supervisor.joint_state(list(message.name), message.position, message.velocity, steady_s())
         self._announce()
 
     def _on_imu(self, message: Imu) -> None:
@@ -80,7 +78,7 @@ class SafetySupervisor(Node):
         self._announce()
 
     def _on_command(self, message: JointState) -> None:
-        self._supervisor.command(message.name, message.position, steady_s())
+        self._supervisor.command(list(message.name), message.position, steady_s())
         self._announce()
 
     def _on_stop(self, message: Bool) -> None:

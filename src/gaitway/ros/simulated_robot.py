@@ -89,9 +89,7 @@ class SimulatedRobot(Node):
         self.declare_parameter(
             "max_start_pose_error",
             0.35,
-            ParameterDescriptor(
-                description="Largest distance from the home pose at activation [rad]."
-            ),
+            ParameterDescriptor(description="Largest distance from the home pose at activation [rad]."),
         )
         self._gains = {
             "stiffness": np.array(self.robot.stiffness),
@@ -106,9 +104,7 @@ class SimulatedRobot(Node):
         self._state = self.create_publisher(DiagnosticStatus, names.ROBOT_STATE, names.LATCHED)
         self._latency = self.create_publisher(Float64, names.ROBOT_COMMAND_LATENCY, names.EVENT)
         self._clock_out = self.create_publisher(Clock, "/clock", 1) if self._lockstep else None
-        self.create_subscription(
-            JointState, names.JOINT_COMMANDS, self._on_joint_command, names.COMMAND
-        )
+        self.create_subscription(JointState, names.JOINT_COMMANDS, self._on_joint_command, names.COMMAND)
         self.create_subscription(
             Float64MultiArray, names.JOINT_TORQUES, self._on_joint_torques, names.COMMAND
         )
@@ -134,7 +130,7 @@ class SimulatedRobot(Node):
         self._command(message.name, message.position, message.effort, now_s)
         if self._lockstep and stamp_ns == self._stamp_ns:
             self._advance(self.sim.decimation)
-            self._publish_sensors(new=True)
+            self._publish_sensors()
 
     def _on_joint_torques(self, message: Float64MultiArray) -> None:
         self._command(self.robot.joint_names, (), message.data, steady_s())
@@ -145,9 +141,11 @@ class SimulatedRobot(Node):
         unknown = [name for name in joints if name not in index]
         sizes = (len(position), len(effort))
         if unknown or len(set(joints)) != len(joints):
-            return self._malformed(f"unknown or repeated joints: {', '.join(unknown or joints)}")
+            self._malformed(f"unknown or repeated joints: {', '.join(unknown or joints)}")
+            return
         if any(size not in (0, len(joints)) for size in sizes):
-            return self._malformed(f"{len(joints)} joints with {sizes} positions and efforts")
+            self._malformed(f"{len(joints)} joints with {sizes} positions and efforts")
+            return
         target = np.full(self.robot.num_joints, np.nan)
         torque = np.zeros(self.robot.num_joints)
         order = [index[name] for name in joints]
@@ -157,7 +155,8 @@ class SimulatedRobot(Node):
             given = np.asarray(effort, dtype=float)
             torque[order] = np.where(np.isnan(given), 0.0, given)
         if np.isinf(target).any() or np.isinf(torque).any():
-            return self._malformed("an infinite position or effort")
+            self._malformed("an infinite position or effort")
+            return
         self._target, self._effort = np.clip(target, self._lower, self._upper), torque
         self.modes.command_received(now_s)
 
@@ -232,7 +231,7 @@ class SimulatedRobot(Node):
             self._slipped += max(0, round((now_s - self._tick_s) / self.sim.physics_dt) - 1)
         self._tick_s = now_s
         self._advance(1)
-        self._publish_sensors(new=True)
+        self._publish_sensors()
 
     def _advance(self, physics_steps: int) -> None:
         stopped = self.modes.stop
@@ -270,7 +269,7 @@ class SimulatedRobot(Node):
 
     # Publishing
 
-    def _publish_sensors(self, new: bool = False) -> None:
+    def _publish_sensors(self) -> None:
         """Publish the state; in lockstep, the same one again where nobody has answered it yet."""
         if self._lockstep:
             self._stamp_ns = round(self._physics_steps * self.sim.physics_dt * 1e9)

@@ -72,9 +72,7 @@ class GuardLimits:
     def reordered(self, joint_names: Sequence[str]) -> GuardLimits:
         """The same limits in another joint order."""
         order = [self.joint_names.index(name) for name in joint_names]
-        arrays = {
-            name: value[order] for name, value in vars(self).items() if isinstance(value, np.ndarray)
-        }
+        arrays = {name: value[order] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         return GuardLimits(joint_names=tuple(joint_names), **arrays)
 
 
@@ -105,7 +103,8 @@ def limit_targets(
     # without stiffness has no such bound.
     stiff = limits.stiffness > 0.0
     kp = np.where(stiff, limits.stiffness, 1.0)
-    neutral = joint_pos + limits.damping * joint_vel / kp
+    with np.errstate(over="ignore"):  # a speed beyond all measure makes an interval nothing meets
+        neutral = joint_pos + limits.damping * joint_vel / kp
     reach = np.where(stiff, limits.effort / kp, np.inf)
     step = limits.rate * step_dt
     too_fast_up = (joint_vel > limits.velocity) & stiff
@@ -151,7 +150,7 @@ class Guard:
         """Guard commands that come every `step_dt` seconds."""
         self.limits = limits
         self.step_dt = step_dt
-        self.counts = dict.fromkeys(LIMITS, 0)
+        self.counts: dict[str, int] = dict.fromkeys(LIMITS, 0)
         """How many commands each limit has changed or found violated since the start."""
         self._previous: np.ndarray | None = None
 
@@ -159,9 +158,7 @@ class Guard:
         """Begin anew: the first command may not leave the measured pose faster than the rate limit."""
         self._previous = None
 
-    def filter(
-        self, target: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray
-    ) -> GuardResult:
+    def filter(self, target: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray) -> GuardResult:
         """The command to send instead of `target`.
 
         Args:
@@ -174,9 +171,7 @@ class Guard:
         ):  # fmt: skip
             if not np.isfinite(values).all():
                 joint = int(np.argmin(np.isfinite(values)))
-                return self._damp(
-                    f"{label} of {self.limits.joint_names[joint]} is {values[joint]}"
-                )
+                return self._damp(f"{label} of {self.limits.joint_names[joint]} is {values[joint]}")
         previous = joint_pos if self._previous is None else self._previous
         allowed, violated, invalid = limit_targets(
             self.limits, target[None], previous[None], joint_pos[None], joint_vel[None], self.step_dt
@@ -189,7 +184,9 @@ class Guard:
                 f"{self.limits.lower[joint]:.3f} .. {self.limits.upper[joint]:.3f} rad asks for at most "
                 f"{self.limits.effort[joint]:g} N m"
             )
-        acted = tuple(name for name, hit in zip(LIMITS, violated.any(axis=(1, 2)), strict=True) if hit)
+        acted = tuple(
+            name for name, hit in zip(LIMITS, np.asarray(violated.any(axis=(1, 2))), strict=True) if hit
+        )
         for name in acted:
             self.counts[name] += 1
         self._previous = allowed[0]

@@ -19,6 +19,9 @@ from gaitway.robots import Robot
 from gaitway.safety.guard import SafetyError
 from gaitway.safety.stop import Stop
 
+Floats = Sequence[float] | np.ndarray
+"""A column of a message, or an array of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisorLimits:
@@ -43,9 +46,7 @@ class SupervisorLimits:
     """Violations in a row that trip a check of measured motion; the other checks trip at the first."""
 
     @staticmethod
-    def from_robot(
-        robot: Robot, step_dt: float, envelope: Envelope | None = None
-    ) -> SupervisorLimits:
+    def from_robot(robot: Robot, step_dt: float, envelope: Envelope | None = None) -> SupervisorLimits:
         """Limits of the robot, tightened to three times what a policy did in its evaluation.
 
         Args:
@@ -85,9 +86,7 @@ class Supervisor:
         self._heard_command_s = -math.inf
         self._standing: dict[str, Stop] = {}  # checks whose newest verdict was a violation
 
-    def joint_state(
-        self, names: Sequence[str], position: Sequence[float], velocity: Sequence[float], now_s: float
-    ) -> None:
+    def joint_state(self, names: Sequence[str], position: Floats, velocity: Floats, now_s: float) -> None:
         """Judge measured joints [rad, rad/s], in any order."""
         self._heard_s["joint_states"] = now_s
         order = self._order("joint_set", names, (position, velocity), now_s)
@@ -110,9 +109,7 @@ class Supervisor:
             self.limits.joint_vel[order[joint]], "rad/s", now_s, self.limits.consecutive,
         )  # fmt: skip
 
-    def base_motion(
-        self, base_quat_w: Sequence[float], base_ang_vel_b: Sequence[float], now_s: float
-    ) -> None:
+    def base_motion(self, base_quat_w: Floats, base_ang_vel_b: Floats, now_s: float) -> None:
         """Judge the base's orientation (wxyz) and angular velocity in base frame [rad/s]."""
         self._heard_s["imu"] = now_s
         quat, ang_vel = np.asarray(base_quat_w, dtype=float), np.asarray(base_ang_vel_b, dtype=float)
@@ -127,15 +124,13 @@ class Supervisor:
         if norm > 0.0:
             up_w = rotation.rotate(quat / norm, np.array([0.0, 0.0, 1.0]))
             tilt = math.acos(min(1.0, max(-1.0, float(up_w[2]))))
-            self._judge(
-                "tilt", "tilt", tilt, self.limits.tilt, "rad", now_s, self.limits.consecutive
-            )
+            self._judge("tilt", "tilt", tilt, self.limits.tilt, "rad", now_s, self.limits.consecutive)
         self._judge(
             "base_angular_velocity", "base angular velocity", float(np.linalg.norm(ang_vel)),
             self.limits.base_ang_vel, "rad/s", now_s, self.limits.consecutive,
         )  # fmt: skip
 
-    def command(self, names: Sequence[str], position: Sequence[float], now_s: float) -> None:
+    def command(self, names: Sequence[str], position: Floats, now_s: float) -> None:
         """Judge joint targets [rad], in any order; NaN means that a joint has none.
 
         A command after a pause follows on none: its step is not judged.
@@ -195,7 +190,7 @@ class Supervisor:
         self._target = None
 
     def _order(
-        self, check: str, names: Sequence[str], columns: Sequence[Sequence[float]], now_s: float
+        self, check: str, names: Sequence[str], columns: Sequence[Floats], now_s: float
     ) -> np.ndarray | None:
         """Where the named joints stand in the limits; None, and a stop, where they are not ours."""
         sizes = {len(column) for column in columns} | {len(names)}

@@ -50,4 +50,5 @@ def build_model(robot: Robot, physics_dt: float) -> mujoco.MjModel:
         active=False,
     )
     gantry.solref = [2.0 * physics_dt, 1.0]
+    gantry.solimp = [0.99, 0.999, 0.001, 0.5, 2.0]
     return spec.compile()

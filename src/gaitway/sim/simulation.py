@@ -81,6 +81,7 @@ class Simulation:
         self._qpos = self._batch.bind("qpos")
         self._qvel = self._batch.bind("qvel")
         self._ctrl = self._batch.bind("ctrl")
+        self._actuator_force = self._batch.bind("actuator_force")
         self._base_id = int(self.model.jnt_bodyid[0])
         self._push_wrench = self._batch.bind("xfrc_applied")[:, self._base_id, :]
         self._push_steps = np.zeros(num_envs, dtype=np.int64)
@@ -138,7 +139,7 @@ class Simulation:
     @property
     def joint_effort(self) -> np.ndarray:
         """Torques the actuators applied in the newest physics step [N m]. Shape (num_envs, num_joints)."""
-        return self._batch.bind("actuator_force")
+        return self._actuator_force
 
     def set_gains(self, stiffness: np.ndarray, damping: np.ndarray) -> None:
         """Set the servo gains of every robot.
@@ -197,9 +198,7 @@ class Simulation:
         self._divergences[:] = divergences
         return failed
 
-    def reset(
-        self, env_ids: np.ndarray | None = None, joint_pos: np.ndarray | None = None
-    ) -> None:
+    def reset(self, env_ids: np.ndarray | None = None, joint_pos: np.ndarray | None = None) -> None:
         """Put robots back at rest: base upright at the origin, no push under way, servos at the pose.
 
         Args:

@@ -29,7 +29,7 @@ STAND = Task(
         ObservationTerm(term=JOINT_VEL, scale=0.05, noise=0.5),
         ObservationTerm(term=LAST_ACTION),
     ),
-    action=JointPositionAction(scale=0.05, clip=10.0, delay_steps=1),
+    action=JointPositionAction(scale=0.05, clip=10.0, delay_steps=(0, 1)),
     rewards=(
         Reward(rewards.alive, 1.0),
         Reward(rewards.upright_exp, 1.0),
@@ -44,6 +44,6 @@ STAND = Task(
     ),
     terminations=(terminations.tilted, terminations.sunk),
     initial_state=InitialState(joint_pos_noise=0.05),
-    pushes=Pushes(interval_s=(3.0, 5.0), impulse=(2.0, 10.0)),
+    pushes=Pushes(interval_s=(3.0, 5.0), impulse=(2.0, 8.0)),
     episode_s=20.0,
 )

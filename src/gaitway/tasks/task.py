@@ -79,8 +79,8 @@ class JointPositionAction:
     """Target offset per unit of network output [rad]."""
     clip: float = 10.0
     """Bound of the absolute network output."""
-    delay_steps: int = 0
-    """Control steps between an action and its effect."""
+    delay_steps: tuple[int, int] = (0, 0)
+    """Fewest and most control steps between an action and its effect; drawn for each episode."""
 
     def spec(self, robot: Robot) -> ActionSpec:
         """The action as the policy file states it."""
@@ -120,6 +120,7 @@ class Reward:
 
     @property
     def name(self) -> str:
+        """Name in tables and curves."""
         return self.function.__name__
 
 

@@ -34,9 +34,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012 (Gymnasium's name)
 
-    def __init__(
-        self, task: Task, robot: Robot, num_envs: int, *, seed: int = 0, num_threads: int = 0
-    ):
+    def __init__(self, task: Task, robot: Robot, num_envs: int, *, seed: int = 0, num_threads: int = 0):
         """Make the environment; `reset` begins the first episodes.
 
         Args:
@@ -61,9 +59,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._builder = ObservationBuilder(self.observation_spec)
         self._noise = [term.noise for term in task.observation]
         bound = np.full(robot.num_joints, task.action.clip, dtype=np.float32)
-        self.single_observation_space = spaces.Box(
-            -np.inf, np.inf, (self._builder.size,), np.float32
-        )
+        self.single_observation_space = spaces.Box(-np.inf, np.inf, (self._builder.size,), np.float32)
         self.single_action_space = spaces.Box(-bound, bound, dtype=np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -74,7 +70,9 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.episode_step = np.zeros(num_envs, dtype=np.int64)
         """Control steps since each robot's reset. Shape (num_envs,)."""
         self._last_action = np.zeros((num_envs, robot.num_joints))
-        self._pending = np.zeros((task.action.delay_steps, num_envs, robot.num_joints))
+        longest = task.action.delay_steps[1]
+        self._newest_actions = np.zeros((longest + 1, num_envs, robot.num_joints))  # newest first
+        self._delay_steps = np.zeros(num_envs, dtype=np.int64)
         self._next_push_step = np.zeros(num_envs, dtype=np.int64)
 
     def reset(
@@ -95,9 +93,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         everyone = np.ones(self.num_envs, dtype=bool)
         self._begin_episodes(everyone)
         if options and options.get("desynchronize"):
-            self.episode_step[:] = self._reset_rng.integers(
-                0, self.task.episode_steps, self.num_envs
-            )
+            self.episode_step[:] = self._reset_rng.integers(0, self.task.episode_steps, self.num_envs)
             self._next_push_step += self.episode_step
         return self._observe(everyone, self._draw_noise()), {}
 
@@ -159,7 +155,8 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             "rng": np.frombuffer(states.encode(), dtype=np.uint8).copy(),
             "episode_step": self.episode_step.copy(),
             "last_action": self._last_action.copy(),
-            "pending": self._pending.copy(),
+            "newest_actions": self._newest_actions.copy(),
+            "delay_steps": self._delay_steps.copy(),
             "next_push_step": self._next_push_step.copy(),
             **{f"sim.{key}": value for key, value in self.sim.state_dict().items()},
             **{f"history.{key}": value for key, value in self._builder.state_dict().items()},
@@ -168,13 +165,12 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Continue from what `state_dict` returned."""
         generators = [self._noise_rng, self._push_rng, self._reset_rng]
-        for generator, saved in zip(
-            generators, json.loads(state["rng"].tobytes().decode()), strict=True
-        ):
+        for generator, saved in zip(generators, json.loads(state["rng"].tobytes().decode()), strict=True):
             generator.bit_generator.state = saved
         self.episode_step[:] = state["episode_step"]
         self._last_action = state["last_action"].copy()
-        self._pending = state["pending"].copy()
+        self._newest_actions = state["newest_actions"].copy()
+        self._delay_steps[:] = state["delay_steps"]
         self._next_push_step[:] = state["next_push_step"]
         self.sim.load_state_dict(_below("sim.", state))
         self._builder.load_state_dict(_below("history.", state))
@@ -205,17 +201,17 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.sim.reset(env_ids, self._home + offset)
         self.episode_step[env_ids] = 0
         self._last_action[env_ids] = 0.0
-        self._pending[:, env_ids] = 0.0
+        self._newest_actions[:, env_ids] = 0.0
+        self._delay_steps[env_ids] = self._reset_rng.integers(
+            *self.task.action.delay_steps, len(env_ids), endpoint=True
+        )
         if self.task.pushes is not None:
             self._next_push_step[env_ids] = self._push_wait(self._reset_rng, len(env_ids))
 
     def _delayed(self, action: np.ndarray) -> np.ndarray:
-        """The action of `delay_steps` ago, zero before an episode's first."""
-        if len(self._pending) == 0:
-            return action
-        due = self._pending[0]
-        self._pending = np.concatenate([self._pending[1:], action[None]])
-        return due
+        """Each robot's action of its `delay_steps` ago, zero before an episode's first."""
+        self._newest_actions = np.concatenate([action[None], self._newest_actions[:-1]])
+        return self._newest_actions[self._delay_steps, np.arange(self.num_envs)]
 
     def _push(self) -> np.ndarray:
         """Begin the pushes that are due; returns which robots are pushed. Shape (num_envs,), bool."""
@@ -246,9 +242,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             for width, spec in zip(self._noise, self.observation_spec, strict=True)
         ]
 
-    def _observe(
-        self, fresh: np.ndarray, noise: list[np.ndarray | None], again: bool = False
-    ) -> np.ndarray:
+    def _observe(self, fresh: np.ndarray, noise: list[np.ndarray | None], again: bool = False) -> np.ndarray:
         """The observation now; `again` replaces the newest instant of histories instead of adding one."""
 
         def corrupt(index: int, value: np.ndarray) -> np.ndarray:

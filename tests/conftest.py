@@ -1,0 +1,33 @@
+"""What tests share: a ROS domain of this session's own, and a policy trained for a few iterations."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Killed processes leave shared memory behind, so tests talk over UDP on a domain of their own.
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training of a few iterations; it has learned nothing, but everything about it is real."""
+    from gaitway.learning import TrainConfig, train
+
+    run_dir = tmp_path_factory.mktemp("toy") / "run"
+    train(TrainConfig(env_steps=6_000, num_envs=64, checkpoint_every=2), run_dir)
+    return run_dir
+
+
+@pytest.fixture(scope="session")
+def toy_policy(toy_run: Path) -> Path:
+    """The toy run's policy file."""
+    from gaitway.learning import export_run
+
+    path = toy_run.parent / "policy.onnx"
+    export_run(toy_run, path, num_robots=16, episode_s=2.0)
+    return path

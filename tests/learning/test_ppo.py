@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gaitway.learning.normalizer import Normalizer
+from gaitway.learning.ppo import PPO, PPOConfig, _kl_divergence, _log_prob, generalized_advantage
+from gaitway.robots import h23
+from gaitway.tasks import VectorEnv, get_task
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), discount=st.floats(0.5, 1.0), gae_lambda=st.floats(0.0, 1.0))
+def test_advantage_is_the_direct_sum(seed: int, discount: float, gae_lambda: float) -> None:
+    """A_t = sum_l (gamma lambda)^l delta_{t+l} up to the episode's end, each term written out."""
+    generator = torch.Generator().manual_seed(seed)
+    steps, num_envs = 9, 3
+    reward, value = (torch.randn(steps, num_envs, generator=generator, dtype=torch.float64) for _ in range(2))
+    ended = (torch.rand(steps, num_envs, generator=generator) < 0.25).double()
+    last_value = torch.randn(num_envs, generator=generator, dtype=torch.float64)
+    advantage = generalized_advantage(reward, value, ended, last_value, discount, gae_lambda)
+    values = torch.cat([value, last_value[None]])
+    for env in range(num_envs):
+        for t in range(steps):
+            total, factor = 0.0, 1.0
+            for k in range(t, steps):
+                goes_on = 1.0 - float(ended[k, env])
+                delta = reward[k, env] + discount * goes_on * values[k + 1, env] - values[k, env]
+                total += factor * float(delta)
+                if not goes_on:
+                    break
+                factor *= discount * gae_lambda
+            assert abs(float(advantage[t, env]) - total) < 1e-9
+
+
+def test_densities_and_divergence_are_torchs_own() -> None:
+    torch.manual_seed(0)
+    mean, other_mean, action = (torch.randn(5, 4) for _ in range(3))
+    std, other_std = torch.rand(4) + 0.2, torch.rand(4) + 0.2
+    p, q = torch.distributions.Normal(mean, std), torch.distributions.Normal(other_mean, other_std)
+    constant = 4 * 0.5 * np.log(2 * np.pi)
+    torch.testing.assert_close(_log_prob(mean, std, action) - constant, p.log_prob(action).sum(-1))
+    expected = torch.distributions.kl_divergence(p, q).sum(-1)
+    torch.testing.assert_close(_kl_divergence(mean, std, other_mean, other_std), expected)
+
+
+def test_the_normalizer_has_the_mean_and_variance_of_all_it_saw() -> None:
+    rng = np.random.default_rng(0)
+    batches = [rng.normal(3.0, 2.0, (size, 6)).astype(np.float32) for size in (1, 50, 7, 200)]
+    normalizer = Normalizer(6)
+    for batch in batches:
+        normalizer.update(torch.from_numpy(batch))
+    everything = np.concatenate(batches)
+    np.testing.assert_allclose(normalizer.mean, everything.mean(0), atol=1e-3)
+    np.testing.assert_allclose(normalizer.var, everything.var(0), rtol=2e-3)
+    normalized = normalizer(torch.from_numpy(everything)).numpy()
+    np.testing.assert_allclose(normalized.std(0), 1.0, atol=1e-2)
+
+
+def _algorithm(seed: int = 3) -> PPO:
+    torch.set_num_threads(1)
+    env = VectorEnv(get_task("stand"), h23(), 16, seed=seed)
+    return PPO(PPOConfig(hidden=(32,), rollout_steps=8), env, seed)
+
+
+def test_goes_on_from_a_saved_state_to_the_same_bits() -> None:
+    algorithm, other = _algorithm(), _algorithm(seed=4)
+    for _ in range(3):
+        algorithm.iterate()
+    tensors, values = algorithm.state_dict()
+    other.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, values)
+    for _ in range(2):
+        assert algorithm.iterate() == other.iterate()
+    for name, tensor in algorithm.policy.state_dict().items():
+        assert torch.equal(tensor, other.policy.state_dict()[name]), name
+
+
+def test_training_leaves_the_global_random_state_alone() -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    _algorithm().iterate()
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_truncated_episode_is_valued_beyond_its_end_and_a_fall_is_not() -> None:
+    """With one-step episodes that all run out of time, the recorded reward holds the value of the end."""
+    import dataclasses
+
+    task = dataclasses.replace(get_task("stand"), episode_s=0.02, pushes=None)
+    torch.set_num_threads(1)
+    env = VectorEnv(task, h23(), 8, seed=0)
+    algorithm = PPO(PPOConfig(hidden=(32,), rollout_steps=1), env, 0)
+    with torch.no_grad():
+        algorithm.policy.critic[-1].bias += 50.0  # type: ignore[union-attr]
+    algorithm._collect()
+    assert (algorithm.rollout.ended == 1.0).all()
+    assert (algorithm.rollout.reward > 0.9 * 0.99 * 45.0).all()

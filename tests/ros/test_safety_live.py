@@ -1,0 +1,147 @@
+"""The three processes together: what stops the robot, and what ends a stop."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, Float64MultiArray
+
+from gaitway.robots import h23
+from gaitway.ros import RosError, messages, names
+from tests.ros.harness import WAIT_S, running
+
+ROBOT = h23()
+
+
+def test_a_stop_latches_until_the_supervisors_reset_and_survives_its_restart(
+    toy_policy: Path, tmp_path: Path
+) -> None:
+    with running(toy_policy, tmp_path) as (launch, watch):
+        client = launch.client
+        watch.stop_out.publish(Bool(data=True))
+        watch.wait_for_mode("damping")
+        watch.stop_out.publish(Bool(data=False))
+        client.spin_for(0.5)
+        assert watch.mode == "damping"
+        with pytest.raises(RosError, match="the robot is stopped"):
+            client.trigger(names.ROBOT_ACTIVATE)
+
+        launch.kill("safety_supervisor")
+        launch.start("safety_supervisor", ["robot:=h23"])
+        watch.safety = None
+        adopted = client.spin_until(
+            lambda: watch.safety is not None and "is stopped" in watch.safety.message, WAIT_S
+        )
+        assert adopted
+        assert watch.mode == "damping"
+
+        client.trigger(names.ROBOT_RESET)
+        client.spin_for(0.5)
+        assert watch.mode == "damping"  # on the gantry again, and still stopped
+        client.trigger(names.SUPERVISOR_RESET)
+        watch.wait_for_mode("held")
+        client.transition(names.CONTROLLER, "deactivate")
+        client.transition(names.CONTROLLER, "activate")
+        client.spin_for(0.5)
+        client.trigger(names.ROBOT_ACTIVATE)
+        watch.wait_for_mode("active")
+        client.spin_for(0.5)
+        assert watch.mode == "active"
+
+
+def test_a_reset_is_refused_while_the_robot_lies_on_the_ground(toy_policy: Path, tmp_path: Path) -> None:
+    with running(toy_policy, tmp_path) as (launch, watch):
+        watch.stop_out.publish(Bool(data=True))
+        watch.wait_for_mode("damping")
+        launch.client.spin_for(3.0)
+        with pytest.raises(RosError, match="the cause persists: tilt is"):
+            launch.client.trigger(names.SUPERVISOR_RESET)
+        assert watch.mode == "damping"
+
+
+@pytest.mark.parametrize(
+    ("process", "reason"),
+    [
+        ("policy_controller", "no joint command for 0.1 s"),
+        ("safety_supervisor", "no supervisor heartbeat for 0.5 s"),
+    ],
+)
+def test_a_killed_process_leads_to_damping(
+    toy_policy: Path, tmp_path: Path, process: str, reason: str
+) -> None:
+    with running(toy_policy, tmp_path) as (launch, watch):
+        launch.kill(process)
+        watch.wait_for_mode("damping")
+        assert watch.stop_reason == reason
+        with pytest.raises(RosError, match=f"{process} ended with code -9"):
+            launch.check()
+
+
+def _nan(client) -> None:
+    out = client.node.create_publisher(JointState, names.JOINT_STATES, names.SENSOR_OUT)
+    position = list(ROBOT.home_joint_pos)
+    position[3] = math.nan
+    client.spin_until(lambda: out.get_subscription_count() >= 3, WAIT_S)
+    out.publish(
+        messages.joint_state(
+            client.node.get_clock().now().to_msg(), ROBOT.joint_names, position, [0.0] * ROBOT.num_joints
+        )
+    )
+
+
+def test_one_joint_state_with_a_nan_stops_the_robot(toy_policy: Path, tmp_path: Path) -> None:
+    with running(toy_policy, tmp_path) as (launch, watch):
+        _nan(launch.client)
+        watch.wait_for_mode("damping")
+        heard = launch.client.spin_until(
+            lambda: watch.safety is not None and watch.safety.level == messages.ERROR, WAIT_S
+        )
+        assert heard
+        assert watch.safety is not None
+        assert "left_knee_joint" in watch.safety.message
+
+
+@pytest.mark.parametrize(
+    ("joints", "position", "reason"),
+    [
+        (("left_knee_joint", "tail"), (0.1, 0.2), "unknown or repeated joints: tail"),
+        (("left_knee_joint",), (0.1, 0.2), "1 joints with (2, 0) positions"),
+        (("left_knee_joint",), (math.inf,), "an infinite position"),
+    ],
+)
+def test_a_malformed_command_stops_the_robot_and_says_why(
+    toy_policy: Path, tmp_path: Path, joints, position, reason: str
+) -> None:
+    with running(toy_policy, tmp_path, let_go=False) as (launch, watch):
+        launch.client.spin_until(lambda: watch.command_out.get_subscription_count() >= 2, WAIT_S)
+        watch.command_out.publish(messages.joint_state(messages.stamp_from(0), joints, position))
+        watch.wait_for_mode("damping")
+        assert reason in watch.stop_reason
+
+
+def test_a_torque_array_of_the_wrong_length_stops_the_robot(toy_policy: Path, tmp_path: Path) -> None:
+    with running(toy_policy, tmp_path, let_go=False) as (launch, watch):
+        out = launch.client.node.create_publisher(Float64MultiArray, names.JOINT_TORQUES, names.COMMAND)
+        launch.client.spin_until(lambda: out.get_subscription_count() >= 1, WAIT_S)
+        out.publish(Float64MultiArray(data=[0.0] * 22))
+        watch.wait_for_mode("damping")
+        assert "23 joints with (0, 22)" in watch.stop_reason
+
+
+def test_an_active_robot_refuses_other_gains_and_a_held_one_needs_commands(
+    toy_policy: Path, tmp_path: Path
+) -> None:
+    with running(toy_policy, tmp_path, let_go=False) as (launch, watch):
+        client = launch.client
+        with pytest.raises(RosError, match="no joint command has come"):
+            client.trigger(names.ROBOT_ACTIVATE)
+        with pytest.raises(RosError, match="stiffness needs 23 values"):
+            client.set_parameters(names.ROBOT, {"stiffness": [1.0]})
+        launch.let_go()
+        with pytest.raises(RosError, match="gains cannot change while the robot is active"):
+            client.set_parameters(names.ROBOT, {"stiffness": [1.0] * 23})
+        client.trigger(names.ROBOT_HOLD)
+        watch.wait_for_mode("position_hold")

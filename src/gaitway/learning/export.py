@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import subprocess
 import warnings
 from collections.abc import Callable
@@ -125,8 +126,10 @@ def export_run(
 def _to_onnx(policy: torch.nn.Module, spec: PolicySpec) -> bytes:
     """The network from raw observation to unclipped action, normaliser inside, with its spec."""
     example = torch.zeros(2, spec.obs_size)
+    # the exporter's remarks on its own internals and on packages that it could use
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's remarks on its own internals
+        warnings.simplefilter("ignore")
         program = torch.onnx.export(
             policy,
             (example,),

@@ -31,6 +31,8 @@ SUPERVISOR_RESET = "/safety_supervisor/reset"
 SENSOR_OUT = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 """Sensors are published reliable and subscribed best effort, so that both kinds of peers are heard."""
 SENSOR_IN = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+WATCH_IN = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Who judges every message keeps more than the newest."""
 COMMAND = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 EVENT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(

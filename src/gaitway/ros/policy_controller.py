@@ -120,6 +120,7 @@ class PolicyController(LifecycleNode):
         self._guard.reset()
         self._start_pose = measured[0]
         self._steps, self._due_ns, self._sent = 0, 0, None
+        self._joint_state = self._imu = None  # begin with values that are both new
         self._commanding = True
 
     @_reported

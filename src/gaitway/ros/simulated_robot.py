@@ -32,7 +32,7 @@ from gaitway.sim import Simulation
 _REMEMBERED_STAMPS = 200
 _STATE_HZ = 10.0
 _ODOM_HZ = 50.0
-_REPUBLISH_HZ = 10.0
+_REPUBLISH_HZ = 50.0
 
 
 class SimulatedRobot(Node):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
+from results import write_results
 
 from gaitway.files import write_atomically
 from gaitway.machine import describe_machine, describe_versions
@@ -33,6 +34,7 @@ class Accept:
     """Measure pieces that have a record too."""
 
     def run(self) -> None:
+        """Measure, and write the page of results."""
         unknown = [piece for piece in self.pieces if piece not in PIECES]
         if unknown:
             sys.exit(f"error: unknown pieces {unknown}; available: {', '.join(PIECES)}")
@@ -50,6 +52,7 @@ class Accept:
             }
             write_atomically(path, json.dumps(record, indent=2) + "\n")
             print(f"{piece}: {path.relative_to(ROOT)}")
+        write_results()
 
 
 def demo(seed: int) -> dict[str, Any]:

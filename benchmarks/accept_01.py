@@ -38,6 +38,7 @@ class Accept:
         unknown = [piece for piece in self.pieces if piece not in PIECES]
         if unknown:
             sys.exit(f"error: unknown pieces {unknown}; available: {', '.join(PIECES)}")
+        measured_commit = commit()
         for piece in self.pieces:
             path = RESULTS / f"accept-01-{piece}.json"
             if path.exists() and not self.again:
@@ -45,7 +46,7 @@ class Accept:
                 continue
             figures = bench_sim() if piece == "bench-sim" else demo(int(piece.rsplit("-", 1)[1]))
             record = {
-                "commit": commit(),
+                "commit": measured_commit,
                 "machine": describe_machine(),
                 "versions": describe_versions(),
                 **figures,

@@ -41,7 +41,8 @@ def test_every_command_explains_itself(verb: str) -> None:
         (("train", "stnad"), "unknown task 'stnad'; did you mean 'stand'? available: stand"),
         (("train", "--robot", "h32"), "unknown robot 'h32'; did you mean 'h23'? available: h23"),
         (("train", "--algo", "pop"), "unknown algorithm 'pop'; did you mean 'ppo'? available: ppo"),
-        (("train", "--num-envs", "0"), "needs num_envs >= 1"),
+        (("train", "--num-envs", "0"), "num_envs must be at least 1; got 0"),
+        (("train", "--learning-rate", "-0.1"), "learning_rate must be above 0; got -0.1"),
         (("train", "--env-steps", "many"), "env-steps"),
         (("eval", "nowhere.onnx"), "no policy file at nowhere.onnx"),
         (("inspect", "nowhere.onnx"), "no policy file at nowhere.onnx"),
@@ -139,7 +140,7 @@ def test_a_demo_does_not_cover_a_folder_that_is_no_demo(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     done = gaitway("demo", "--toy", "--out", str(tmp_path))
     assert done.returncode == 2
-    assert "holds no earlier demo" in done.stderr
+    assert "holds more than an earlier demo (thesis.tex)" in done.stderr
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 
 

@@ -50,7 +50,8 @@ def test_a_resumed_run_ends_in_the_bits_of_one_never_stopped(tmp_path: Path) -> 
 
 def _wait_for_checkpoint(run_dir: Path) -> None:
     for _ in range(1200):
-        if list((run_dir / "checkpoints").glob("*.safetensors")):
+        paths = (run_dir / "checkpoints").glob("*.safetensors")
+        if any(int(path.stem) > 0 for path in paths):
             return
         time.sleep(0.05)
     raise AssertionError("no checkpoint within a minute")
@@ -68,8 +69,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path, number: s
     before = load_checkpoint(run_dir).values["env_steps"]
     assert 0 < before < steps
     done = subprocess.run(
-        [sys.executable, "-m", "gaitway.cli.main", "train", "--out", str(run_dir), "--resume",
-         "--env-steps", str(steps)],
+        [sys.executable, "-m", "gaitway.cli.main", "train", "--out", str(run_dir), "--resume"],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -90,7 +90,8 @@ def test_an_old_run_is_not_covered_and_another_is_not_resumed(tmp_path: Path) ->
         train(SMALL, run_dir)
     with pytest.raises(CheckpointError, match="holds another run: seed was 1, is 7"):
         resumed_config(TrainConfig(seed=7), run_dir)
-    assert resumed_config(TrainConfig(env_steps=999), run_dir) == replace(SMALL, env_steps=999)
+    assert resumed_config(TrainConfig(), run_dir) == SMALL
+    assert resumed_config(TrainConfig(num_envs=16), run_dir, 9999) == replace(SMALL, env_steps=9999)
     with pytest.raises(CheckpointError, match="is no run: it has no run.json"):
         resumed_config(TrainConfig(), tmp_path / "elsewhere")
 

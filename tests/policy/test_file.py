@@ -136,6 +136,12 @@ def test_a_file_that_computes_something_else_is_refused(toy_policy: Path, tmp_pa
         (lambda model, spec: spec.pop("step_dt"), "missing required field `step_dt`"),
         (lambda model, spec: spec["observation"].pop(), r"its spec says observation \(52,\)"),
         (lambda model, spec: spec["golden_traces"].pop(), r"golden traces of \[32\] steps; at least 2 of 32"),
+        (
+            lambda model, spec: spec["golden_traces"][1]["imu_quat_w"].pop(),
+            r"imu_quat_w is not of shape \(32, 4\)",
+        ),
+        (lambda model, spec: spec["action"]["joint_names"].reverse(), "action's joints must be the robot's"),
+        (lambda model, spec: spec.update(step_dt=0.0), "step_dt above 0; it is 0.0"),
         (lambda model, spec: spec["observation"][0].update(name="lidar"), "unknown observation term 'lidar'"),
     ],
 )

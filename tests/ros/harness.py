@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +56,14 @@ class Watcher:
     def wait_for_mode(self, mode: str) -> None:
         reached = self.client.spin_until(lambda: self.mode == mode, WAIT_S)
         assert reached, f"the robot is {self.mode} ({self.stop_reason}), not {mode}"
+
+    def publish_until(self, mode: str, publish: Callable[[], None]) -> None:
+        """Say something again until it has its effect: who is not matched yet hears nothing."""
+        for _ in range(int(WAIT_S / 0.1)):
+            publish()
+            if self.client.spin_until(lambda: self.mode == mode, 0.1):
+                return
+        self.wait_for_mode(mode)
 
     def joint_pos(self, joints: Sequence[str]) -> np.ndarray:
         measured = messages.by_name(self.states[-1], joints)

@@ -78,6 +78,16 @@ def test_silence_damps(silent: str, after_s: float, check: str) -> None:
     assert modes.stop.check == check
 
 
+def test_a_robot_that_holds_its_pose_still_needs_the_supervisor_but_no_commands() -> None:
+    modes = active()
+    modes.hold()
+    modes.heartbeat_received(1.0)
+    modes.tick(1.4)
+    assert modes.mode is RobotMode.POSITION_HOLD
+    modes.tick(1.6)
+    assert modes.mode is RobotMode.DAMPING
+
+
 def test_the_first_reason_is_kept() -> None:
     modes = active()
     modes.trip(a_stop())

@@ -110,7 +110,7 @@ def test_another_set_of_joints_stops(names, position, message: str) -> None:
     watch.joint_state(names, position, np.zeros(len(names)), 0.0)
     assert watch.stop is not None
     with pytest.raises(SafetyError, match=message):
-        watch.reset(0.0)
+        watch.check_reset(0.0)
 
 
 def test_joints_in_another_order_are_judged_by_name() -> None:
@@ -161,11 +161,31 @@ def test_a_reset_is_refused_while_the_cause_persists_and_clears_after() -> None:
     for sample in range(4):
         watch.base_motion(tilted(1.2), STILL, 0.005 * sample)
     with pytest.raises(SafetyError, match="the cause persists: tilt is 1.2 rad"):
-        watch.reset(0.02)
+        watch.check_reset(0.02)
     assert watch.stop is not None
     watch.base_motion(UPRIGHT, STILL, 0.03)
-    watch.reset(0.03)
+    watch.check_reset(0.03)
+    watch.clear()
     assert watch.stop is None
+
+
+def test_a_fault_of_a_command_is_past_once_nobody_commands() -> None:
+    watch = supervisor()
+    watch.command(NAMES, HOME, 0.0)
+    watch.command(NAMES, changed(HOME, 0, 1.5), 0.02)
+    with pytest.raises(SafetyError, match="step of the target of left_hip_pitch_joint"):
+        watch.check_reset(0.04)
+    watch.check_reset(0.3)
+    assert watch.stop is not None  # allowed, and not yet cleared
+
+
+def test_a_command_may_name_some_joints_and_none_that_are_not_ours() -> None:
+    watch = supervisor()
+    watch.command(NAMES[3:5], HOME[3:5], 0.0)
+    assert watch.stop is None
+    watch.command(("tail",), (0.0,), 0.02)
+    assert watch.stop is not None
+    assert watch.stop.message == "joints missing or unknown: tail"
 
 
 def test_the_first_reason_is_kept_and_a_restart_adopts_the_robots_stop() -> None:

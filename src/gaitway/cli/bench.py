@@ -13,6 +13,7 @@ import tyro
 from mujoco.batch import Batch
 from rich.console import Console
 
+from gaitway.errors import GaitwayError
 from gaitway.machine import describe_machine, describe_versions
 from gaitway.progress import progress_bar
 from gaitway.robots import get_robot
@@ -44,6 +45,8 @@ class BenchCommand:
 
     def run(self) -> None:
         """Measure and print."""
+        if min(self.num_envs, self.steps, self.repetitions) < 1:
+            raise GaitwayError("--num-envs, --steps and --repetitions must be at least 1")
         result = bench_sim(self)
         if self.json:
             print(json.dumps(result, indent=2))

@@ -25,6 +25,8 @@ from gaitway.ros import require_ros
 from gaitway.sim import SimError, render_pictures
 from gaitway.tasks import evaluate, get_task, zero_action
 
+_OUTPUTS = ("train", "logs", "policy.onnx", "live.npz", "report.json", "report.html")
+_MIN_RUN_S = 4.0  # three pushes, each with its picture
 _PUSH_SHARE = 0.7  # of the strongest push in training
 
 
@@ -52,6 +54,8 @@ class DemoCommand:
     def run(self) -> None:
         """Do it all."""
         require_ros()
+        if self.robots < 1 or not self.run_s >= _MIN_RUN_S:
+            raise GaitwayError(f"--robots must be at least 1 and --run-s at least {_MIN_RUN_S:g}")
         console = Console()
         env_steps = 12_000 if self.toy else self.env_steps
         robots, episode_s = (16, 4.0) if self.toy else (self.robots, None)
@@ -85,11 +89,20 @@ class DemoCommand:
 
 
 def _clear(out: Path) -> None:
-    """Remove an earlier demo; refuse a folder that holds anything else."""
-    if out.exists() and any(out.iterdir()):
-        if not (out / "train" / "run.json").exists():
-            raise GaitwayError(f"{out} is not empty and holds no earlier demo; name another folder")
-        shutil.rmtree(out)
+    """Remove an earlier demo; refuse a place that holds anything else."""
+    if out.exists() and not out.is_dir():
+        raise GaitwayError(f"{out} is a file; name a folder")
+    entries = list(out.iterdir()) if out.exists() else []
+    foreign = sorted(entry.name for entry in entries if entry.name not in _OUTPUTS)
+    if foreign:
+        raise GaitwayError(
+            f"{out} holds more than an earlier demo ({', '.join(foreign[:5])}); name another folder"
+        )
+    for entry in entries:
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _evaluate(

@@ -37,8 +37,8 @@ class EvalCommand:
 
     def run(self) -> None:
         """Measure and print."""
-        if self.robots < 1:
-            raise TaskError(f"--robots must be at least 1; got {self.robots}")
+        if self.robots < 1 or self.seed < 0 or (self.episode_s is not None and not self.episode_s > 0.0):
+            raise TaskError("--robots must be at least 1, --episode-s above 0 and --seed not negative")
         runtime = load_policy(self.policy)
         task, robot = get_task(runtime.spec.origin.task), get_robot(runtime.spec.robot.name)
         check_binding(runtime.spec, robot)

@@ -24,15 +24,16 @@ class TrainCommand:
     out: Path | None = None
     """Folder of the run; default runs/TASK-ALGO-SEED."""
     resume: bool = False
-    """Go on from the newest checkpoint in the folder, with the settings it was started with; `--env-steps` may
-    raise the budget."""
+    """Go on from the newest checkpoint in the folder, with the settings the run was started with."""
+    until: int | None = None
+    """With `--resume`, a new budget of environment steps."""
 
     def run(self) -> None:
         """Train, and say what came of it."""
         config = self.config
         run_dir = self.out or Path("runs") / f"{config.task}-{config.algo}-{config.seed}"
         if self.resume:
-            config = resumed_config(config, run_dir)
+            config = resumed_config(config, run_dir, self.until)
         result = train(config, run_dir, resume=self.resume)
         console = Console()
         newest = {key: value for row in result.curve for key, value in row.items()}

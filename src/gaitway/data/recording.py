@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gaitway.errors import GaitwayError
 from gaitway.files import write_atomically
 
 
@@ -46,16 +45,3 @@ class Recording:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **{field.name: getattr(self, field.name) for field in fields(self)})
         write_atomically(path, buffer.getvalue())
-
-    @staticmethod
-    def load(path: Path) -> Recording:
-        """Read what `save` wrote.
-
-        Raises:
-            GaitwayError: the file is missing or is no recording.
-        """
-        try:
-            with np.load(path) as archive:
-                return Recording(**{field.name: archive[field.name] for field in fields(Recording)})
-        except (OSError, ValueError, KeyError) as error:
-            raise GaitwayError(f"{path} is no recording: {error}") from error

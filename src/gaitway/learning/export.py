@@ -24,10 +24,9 @@ from gaitway.policy import (
     Origin,
     PolicyError,
     PolicySpec,
-    load_policy,
     robot_spec,
 )
-from gaitway.policy.file import METADATA_KEY, MIN_TRACE_STEPS, MIN_TRACES, open_session
+from gaitway.policy.file import METADATA_KEY, MIN_TRACE_STEPS, MIN_TRACES, open_session, verify_policy
 from gaitway.robots import Robot
 from gaitway.tasks import Evaluation, Pushes, Task, VectorEnv, evaluate
 
@@ -118,8 +117,8 @@ def export_run(
     )
     model = _to_onnx(policy, spec)
     difference = _difference(model, policy, observations)
+    verify_policy(model, "the exported policy")
     write_atomically(path, model)
-    load_policy(path)
     return ExportResult(path, spec, difference, evaluation)
 
 
@@ -202,9 +201,12 @@ def _golden_traces(
 
 def _source_commit() -> str | None:
     """The commit of the source tree that Gaitway runs from, if it runs from one."""
+    root = Path(__file__).parents[3]
+    if not (root / "src" / "gaitway").is_dir():
+        return None
     try:
         done = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
             capture_output=True, text=True, timeout=5, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):

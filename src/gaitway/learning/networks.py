@@ -43,10 +43,6 @@ class GaussianActorCritic(nn.Module):
         """The mean action, which is what a robot runs. Shape (n, action_size)."""
         return self.actor(self.normalizer(obs))
 
-    def distribution(self, normalized: torch.Tensor) -> torch.distributions.Normal:
-        """The action distribution for observations that are already normalised."""
-        return torch.distributions.Normal(self.actor(normalized), self.log_std.exp(), validate_args=False)
-
     def value(self, normalized: torch.Tensor) -> torch.Tensor:
         """Expected return of observations that are already normalised. Shape (n,)."""
         return self.critic(normalized).squeeze(-1)

@@ -16,6 +16,7 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
+from gaitway.errors import GaitwayError
 from gaitway.learning.networks import GaussianActorCritic
 from gaitway.tasks import VectorEnv
 
@@ -50,6 +51,17 @@ class PPOConfig:
     """Initial standard deviation of actions, in units of network output."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this norm."""
+
+    def __post_init__(self) -> None:
+        for name in ("rollout_steps", "epochs", "minibatches"):
+            if getattr(self, name) < 1:
+                raise GaitwayError(f"{name} must be at least 1; got {getattr(self, name)}")
+        for name in ("learning_rate", "target_kl", "clip", "init_std", "max_grad_norm"):
+            if not getattr(self, name) > 0.0:
+                raise GaitwayError(f"{name} must be above 0; got {getattr(self, name)}")
+        for name in ("discount", "gae_lambda"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise GaitwayError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -148,7 +160,7 @@ class PPO:
 
         Returns:
             Means over the iteration: `return` and `survival` of the episodes that ended in it (absent
-            when none did), `reward` per step, and the losses and step sizes of the update.
+            when none did), `reward` per step, how many episodes `diverged`, and the losses and step sizes of the update.
         """
         with _one_thread():  # idle threads of torch would spin on the cores that the physics needs
             metrics, last_value = self._collect()
@@ -183,7 +195,7 @@ class PPO:
     def _collect(self) -> tuple[dict[str, float], torch.Tensor]:
         config, rollout = self.config, self.rollout
         returns: list[np.ndarray] = []
-        terminations = truncations = 0
+        terminations = truncations = diverged = 0
         std = self.policy.log_std.exp()
         for t in range(config.rollout_steps):
             self.policy.normalizer.update(self.obs)
@@ -192,6 +204,7 @@ class PPO:
             action = mean + std * torch.randn(mean.shape, generator=self.generator)
             obs, reward, terminated, truncated, infos = self.env.step(action.numpy())
             ended = terminated | truncated
+            diverged += int(infos["diverged"].sum())
             self.episode_return += reward
             bootstrapped = torch.from_numpy(reward).clone()
             if truncated.any():
@@ -210,7 +223,7 @@ class PPO:
                 terminations += int(terminated.sum())
                 truncations += int(truncated.sum())
             self.obs = torch.from_numpy(obs)
-        metrics = {"reward": float(rollout.reward.mean())}
+        metrics = {"reward": float(rollout.reward.mean()), "diverged": float(diverged)}
         if returns:
             metrics["return"] = float(np.concatenate(returns).mean())
             metrics["survival"] = truncations / (terminations + truncations)

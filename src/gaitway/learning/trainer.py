@@ -59,6 +59,14 @@ class TrainConfig:
     ppo: PPOConfig = field(default_factory=PPOConfig)
     """Settings of PPO."""
 
+    def __post_init__(self) -> None:
+        for name in ("env_steps", "num_envs", "torch_threads", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise GaitwayError(f"{name} must be at least 1; got {getattr(self, name)}")
+        for name in ("seed", "sim_threads"):
+            if getattr(self, name) < 0:
+                raise GaitwayError(f"{name} must not be negative; got {getattr(self, name)}")
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -94,27 +102,26 @@ def read_config(run_dir: Path) -> TrainConfig:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
 
 
-def resumed_config(config: TrainConfig, run_dir: Path) -> TrainConfig:
-    """The config to go on with in `run_dir`: the run's own, with the step budget of `config` if that is set.
+def resumed_config(config: TrainConfig, run_dir: Path, env_steps: int | None = None) -> TrainConfig:
+    """The settings to go on with in `run_dir`: those that the run was started with.
+
+    Args:
+        config: settings that a user gave; those that differ from the defaults must be the run's.
+        run_dir: folder of the run.
+        env_steps: a new budget, or None for the run's.
 
     Raises:
-        CheckpointError: `config` sets something else otherwise than the run did.
+        CheckpointError: the folder is no run, or a setting was given otherwise than the run has it.
     """
     before, default = read_config(run_dir), TrainConfig()
-    free = ("env_steps", "sim_threads", "checkpoint_every")
-    given = {
-        name: getattr(config, name)
-        for name in TrainConfig.__dataclass_fields__
-        if getattr(config, name) != getattr(default, name)
-    }
     changed = [
-        f"{name} was {getattr(before, name)}, is {value}"
-        for name, value in given.items()
-        if name not in free and value != getattr(before, name)
+        f"{name} was {getattr(before, name)}, is {getattr(config, name)}"
+        for name in TrainConfig.__dataclass_fields__
+        if getattr(config, name) not in (getattr(default, name), getattr(before, name))
     ]
     if changed:
         raise CheckpointError(f"{run_dir} holds another run: {'; '.join(changed)}")
-    return replace(before, **{name: value for name, value in given.items() if name in free})
+    return before if env_steps is None else replace(before, env_steps=env_steps)
 
 
 def make_algorithm(config: TrainConfig) -> PPO:
@@ -151,7 +158,6 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
     run_dir = Path(run_dir)
     torch.set_num_threads(config.torch_threads)
     algorithm = make_algorithm(config)
-    _prepare(config, run_dir, resume)
     iteration, env_steps, seconds_before = 0, 0, 0.0
     curve: list[dict[str, float]] = []
     if resume:
@@ -160,6 +166,7 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
         iteration, env_steps = checkpoint.values["iteration"], checkpoint.values["env_steps"]
         seconds_before, curve = checkpoint.values["seconds"], checkpoint.values["curve"]
 
+    _prepare(config, run_dir, resume)
     started = time.perf_counter()
 
     def seconds() -> float:
@@ -181,26 +188,37 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
             ),
         )
 
-    writer = SummaryWriter(str(run_dir / "tensorboard"), purge_step=env_steps if resume else None)
-    label = f"train {config.task}"
-    with (
-        _deferred_interrupt() as interrupted,
-        progress_bar(label, config.env_steps, env_steps) as bar,
-    ):
-        while env_steps < config.env_steps and not interrupted:
-            metrics = algorithm.iterate()
-            _check_finite(metrics, run_dir)
-            iteration += 1
-            env_steps += algorithm.steps_per_iteration
-            row = {"env_steps": env_steps, "seconds": seconds(), **metrics}
-            curve.append(row)
-            for name, value in metrics.items():
-                writer.add_scalar(name, value, env_steps)
-            bar.update(env_steps, _figures(curve, env_steps / row["seconds"]))
-            if iteration % config.checkpoint_every == 0:
-                save()
-        save()
-    writer.close()
+    def iterate_to_the_end(writer: SummaryWriter) -> None:
+        nonlocal iteration, env_steps
+        label = f"train {config.task}"
+        with (
+            _deferred_interrupt() as interrupted,
+            progress_bar(label, config.env_steps, env_steps) as bar,
+        ):
+            while env_steps < config.env_steps and not interrupted:
+                metrics = algorithm.iterate()
+                _check_finite(metrics, run_dir)
+                iteration += 1
+                env_steps += algorithm.steps_per_iteration
+                row = {"env_steps": env_steps, "seconds": seconds(), **metrics}
+                curve.append(row)
+                for name, value in metrics.items():
+                    writer.add_scalar(name, value, env_steps)
+                bar.update(env_steps, _figures(curve, env_steps / row["seconds"]))
+                if iteration % config.checkpoint_every == 0:
+                    save()
+            save()
+
+    if not resume:
+        save()  # so that a run killed early can go on too
+    try:
+        purge_step = env_steps + 1 if resume else None
+        with SummaryWriter(str(run_dir / "tensorboard"), purge_step=purge_step) as writer:
+            iterate_to_the_end(writer)
+    except OSError as error:
+        raise GaitwayError(
+            f"cannot write to {run_dir}: {error.strerror or error}; its last checkpoint is whole"
+        ) from error
     return TrainResult(run_dir, env_steps, seconds(), curve, env_steps < config.env_steps)
 
 

@@ -31,20 +31,33 @@ def load_policy(path: Path | str) -> PolicyRuntime:
     path = Path(path)
     if not path.is_file():
         raise PolicyError(f"no policy file at {path}; `gaitway export RUN` writes one")
-    session = open_session(path.read_bytes(), str(path))
+    return verify_policy(path.read_bytes(), str(path))
+
+
+def verify_policy(model: bytes, name: str) -> PolicyRuntime:
+    """Prove that a policy file's bytes compute what they computed when it was exported.
+
+    Args:
+        model: the file's content.
+        name: what to call it in messages.
+
+    Raises:
+        PolicyError: as `load_policy`.
+    """
+    session = open_session(model, name)
     metadata = session.get_modelmeta().custom_metadata_map
     if METADATA_KEY not in metadata:
         raise PolicyError(
-            f"{path} is an ONNX file without the metadata entry {METADATA_KEY!r}, so nothing says what its "
+            f"{name} is an ONNX file without the metadata entry {METADATA_KEY!r}, so nothing says what its "
             "inputs mean; a file written by `gaitway export` has it"
         )
     spec = PolicySpec.from_json(metadata[METADATA_KEY])
-    _check_shapes(spec, session, path)
+    _check_shapes(spec, session, name)
     runtime = PolicyRuntime(spec, session)
     difference = replay_difference(runtime)
     if not difference <= REPLAY_TOLERANCE:
         raise PolicyError(
-            f"{path} does not compute what it computed at export: golden traces differ by {difference:.3g} "
+            f"{name} does not compute what it computed at export: golden traces differ by {difference:.3g} "
             f"(tolerance {REPLAY_TOLERANCE:g}); the file was edited, or this Gaitway or onnxruntime reads it "
             "differently"
         )
@@ -95,18 +108,30 @@ def replay(runtime: PolicyRuntime, trace: GoldenTrace) -> list:
     ]
 
 
-def _check_shapes(spec: PolicySpec, session: onnxruntime.InferenceSession, path: Path) -> None:
+def _check_shapes(spec: PolicySpec, session: onnxruntime.InferenceSession, name: str) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     given = [tuple(value.shape[1:]) for value in (*inputs, *outputs)]
     expected = [(spec.obs_size,), (len(spec.action.joint_names),)]
     if given != expected:
         raise PolicyError(
-            f"{path}: the network's inputs and outputs have shapes {given} after the batch; its spec says "
+            f"{name}: the network's inputs and outputs have shapes {given} after the batch; its spec says "
             f"observation {expected[0]} and action {expected[1]}"
         )
+    sizes = {
+        "joint_pos": len(spec.robot.joint_names), "joint_vel": len(spec.robot.joint_names), "imu_quat_w": 4,
+        "imu_ang_vel": 3, "obs": spec.obs_size, "action": len(spec.action.joint_names),
+        "joint_pos_target": len(spec.robot.joint_names),
+    }  # fmt: skip
+    for trace in spec.golden_traces:
+        for field, size in sizes.items():
+            rows = getattr(trace, field)
+            if len(rows) != len(trace.joint_pos) or any(len(row) != size for row in rows):
+                raise PolicyError(
+                    f"{name}: a golden trace's {field} is not of shape ({len(trace.joint_pos)}, {size})"
+                )
     lengths = [len(trace.joint_pos) for trace in spec.golden_traces]
     if len(lengths) < MIN_TRACES or min(lengths) < MIN_TRACE_STEPS:
         raise PolicyError(
-            f"{path} has golden traces of {lengths} steps; at least {MIN_TRACES} of {MIN_TRACE_STEPS} are "
+            f"{name} has golden traces of {lengths} steps; at least {MIN_TRACES} of {MIN_TRACE_STEPS} are "
             "needed to verify it"
         )

@@ -59,8 +59,8 @@ class PolicyRuntime:
             imu_ang_vel: angular velocity in IMU frame [rad/s]. Shape (3,).
 
         Returns:
-            Observation, action and joint targets. Values that are not finite pass through: the Guard
-            behind the runtime turns them into damping.
+            Observation, action and joint targets. What is not finite is not caught here: the Guard behind
+            the runtime looks at measurements and targets both.
         """
         sensors = Sensors(
             joint_pos=np.asarray(joint_pos, dtype=np.float64)[None],

@@ -183,6 +183,11 @@ class PolicySpec:
         }
         fields["envelope.joint_vel"] = len(self.envelope.joint_vel)
         fields["envelope.joint_pos_target_step"] = len(self.envelope.joint_pos_target_step)
+        if self.action.joint_names != self.robot.joint_names or not self.step_dt > 0.0:
+            raise PolicyError(
+                "the policy file's spec contradicts itself: the action's joints must be the robot's, in their "
+                f"order, and step_dt above 0; it is {self.step_dt}"
+            )
         wrong = [f"{name} has {count}" for name, count in fields.items() if count != joints]
         if wrong:
             raise PolicyError(

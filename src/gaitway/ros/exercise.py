@@ -172,15 +172,17 @@ def run_exercise(
                 pictures.append((steady_s() - start_s, recorder.qpos()))
             spin_until(exercise.run_s, "standing")
             mode_at_end = recorder.mode()
+            if len(recorder.commands) < 2 or not recorder.latencies:
+                reason = messages.values_of(recorder.robot_state or DiagnosticStatus()).get("reason")
+                raise RosError(f"the robot was commanded by nobody; it is {mode_at_end} ({reason})")
             recording = _recording(recorder, start_s, pushes, pictures)
             on_progress(exercise.run_s, "stopping")
             stop = _stop_and_reset(launch, recorder, stop_out)
             figures = _figures(recording, launch, exercise, mode_at_end) | {"stop": stop}
     finally:
         end_process(host)
-        assert host.stdout is not None
-        host_figures = json.loads(host.stdout.read())
-    return figures | {"host_timer": host_figures}, recording
+    assert host.stdout is not None
+    return figures | {"host_timer": json.loads(host.stdout.read())}, recording
 
 
 def _stop_and_reset(launch: Launch, recorder: _Recorder, stop_out) -> dict[str, Any]:
@@ -210,9 +212,14 @@ def _stop_and_reset(launch: Launch, recorder: _Recorder, stop_out) -> dict[str, 
     client.trigger(names.ROBOT_RESET)
     client.spin_for(0.5)
     kept_after_reset_robot = recorder.mode() == RobotMode.DAMPING.value
-    client.trigger(names.SUPERVISOR_RESET)
+    refusal = None
+    try:
+        client.trigger(names.SUPERVISOR_RESET)
+    except RosError as error:
+        refusal = str(error)
     cleared = client.spin_until(lambda: recorder.mode() == RobotMode.HELD.value, 2.0)
     return {
+        "reset_refused": refusal,
         "latency_ms": None if stopped_before else 1e3 * (since_s - requested_s),
         "latched": kept_after_false and refused and kept_after_reset_robot,
         "cleared_by_reset_service": cleared,

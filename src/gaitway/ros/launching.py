@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
-from gaitway.policy import load_policy
+from gaitway.policy import check_binding, load_policy
+from gaitway.robots import get_robot
 from gaitway.ros.environment import RosError, require_ros
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ class Launch:
             for name, parameters in self._commands.items():
                 self.start(name, parameters)
             for service in self._awaited:
-                if not self._client.wait_for(service, _READY_S):
-                    self.check()
-                    raise RosError(f"no {service} within {_READY_S} s; see {self._log_dir}")
+                self._wait_for(service)
         except BaseException:
             self.close()
             raise
@@ -97,6 +96,13 @@ class Launch:
     def process_names(self) -> list[str]:
         """The processes that were started, in order."""
         return [process.name for process in self._processes]
+
+    def _wait_for(self, service: str) -> None:
+        for _ in range(int(_READY_S / 0.5)):
+            if self.client.wait_for(service, 0.5):
+                return
+            self.check()
+        raise RosError(f"no {service} within {_READY_S} s; see {self._log_dir}")
 
     def start(self, name: str, parameters: Sequence[str]) -> None:
         """Start one node's process in a session of its own, its output in a log."""
@@ -164,10 +170,11 @@ def launch_policy(policy: Path, robot: str, log_dir: Path, blend_s: float = BLEN
         blend_s: time from the measured pose to the policy's own targets [s].
 
     Raises:
-        PolicyError: the policy file is refused.
+        UnknownNameError: there is no such robot.
+        PolicyError: the policy file is refused, or does not fit the robot.
         RosError: there is no ROS 2 to run on.
     """
-    load_policy(policy)
+    check_binding(load_policy(policy).spec, get_robot(robot))
     robot_argument, policy_argument = f"robot:={robot}", f"policy:={Path(policy).resolve()}"
     commands = {
         "simulated_robot": [robot_argument],

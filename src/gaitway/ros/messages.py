@@ -12,9 +12,9 @@ from sensor_msgs.msg import Imu, JointState
 
 from gaitway.safety import Stop
 
-OK, WARN, ERROR = (
+OK, ERROR = (
     bytes([level]) if isinstance(level, int) else level
-    for level in (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
+    for level in (DiagnosticStatus.OK, DiagnosticStatus.ERROR)
 )
 
 

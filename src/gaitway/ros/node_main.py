@@ -7,6 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 
+import rclpy
+from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
 from gaitway.errors import GaitwayError
 from gaitway.ros.environment import require_ros
 
@@ -16,22 +22,42 @@ def steady_s() -> float:
     return time.monotonic()
 
 
-def run_node(make_node: Callable[[], object]) -> None:
+class LateTicks:
+    """Tells a periodic callback that came too late to judge how old the newest messages are.
+
+    The executor runs timers before it takes messages. After a stall of the process the messages that came
+    meanwhile are still waiting, so their absence means nothing until the next tick. Two late ticks in a row are
+    judged all the same.
+    """
+
+    def __init__(self, period_s: float):
+        self._late_s = max(4.0 * period_s, 0.02)
+        self._last_s: float | None = None
+        self._skipped = False
+
+    def may_judge(self, now_s: float) -> bool:
+        """Whether this tick may judge ages; call it once per tick."""
+        late = self._last_s is not None and now_s - self._last_s > self._late_s
+        self._last_s = now_s
+        self._skipped = late and not self._skipped
+        return not self._skipped
+
+
+def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> None:
+    """A timer that steps of the wall clock and of simulated time do not disturb."""
+    node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+
+def run_node(make_node: Callable[[], Node]) -> None:
     """Make a node, spin it until it is told to end, and exit.
 
     The process exits with 0 after Ctrl-C or SIGTERM, and with 2 where the node refused its input.
     """
-    require_ros()
-    import rclpy
-    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-    from rclpy.node import Node
-    from rclpy.signals import SignalHandlerOptions
-
-    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.ALL)
     node = None
     try:
+        require_ros()
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.ALL)
         node = make_node()
-        assert isinstance(node, Node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         gc.collect()
@@ -43,6 +69,6 @@ def run_node(make_node: Callable[[], object]) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     finally:
-        if isinstance(node, Node):
+        if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()

@@ -9,6 +9,7 @@ timer only notices that none come.
 from __future__ import annotations
 
 import functools
+import traceback
 from collections.abc import Callable
 
 import numpy as np
@@ -24,7 +25,7 @@ from gaitway.policy import PolicyError, PolicyRuntime, check_binding, load_polic
 from gaitway.policy.binding import joint_set_differences, refusal
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
-from gaitway.ros.node_main import run_node, steady_s
+from gaitway.ros.node_main import LateTicks, run_node, steady_s, steady_timer
 from gaitway.ros.robot_client import RobotClient
 from gaitway.safety import Guard, GuardLimits
 
@@ -45,8 +46,9 @@ def _reported(transition: Transition) -> Callable[..., TransitionCallbackReturn]
             self.get_logger().error(str(error))
             self.set_parameters([Parameter("last_error", value=str(error))])
             return TransitionCallbackReturn.FAILURE
-        except Exception:
-            self.get_logger().fatal(f"{transition.__name__} broke off")
+        except Exception as error:  # rclpy swallows it: say it before it is gone
+            self.get_logger().fatal(traceback.format_exc())
+            self.set_parameters([Parameter("last_error", value=f"{transition.__name__}: {error!r}")])
             raise
         self.set_parameters([Parameter("last_error", value="")])
         return TransitionCallbackReturn.SUCCESS
@@ -67,13 +69,14 @@ class PolicyController(LifecycleNode):
         ):
             self.declare_parameter(name, default, ParameterDescriptor(description=description))
         self._commands = self.create_publisher(JointState, names.JOINT_COMMANDS, names.COMMAND)
-        self._emergency_stop = self.create_publisher(Bool, names.EMERGENCY_STOP, names.EVENT)
+        self._emergency_stop = self.create_publisher(Bool, names.EMERGENCY_STOP, names.LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, names.DIAGNOSTICS, 10)
         self.create_subscription(Imu, names.IMU, self._on_imu, names.SENSOR_IN)
         self.create_subscription(JointState, names.JOINT_STATES, self._on_joint_state, names.SENSOR_IN)
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, names.EVENT)
-        self.create_timer(_SENSOR_TIMEOUT_S / 2, self._watch_sensors)
-        self.create_timer(1.0, self._publish_diagnostics)
+        self._late_ticks = LateTicks(_SENSOR_TIMEOUT_S / 2)
+        steady_timer(self, _SENSOR_TIMEOUT_S / 2, self._watch_sensors)
+        steady_timer(self, 1.0, self._publish_diagnostics)
         self._runtime: PolicyRuntime | None = None
         self._guard: Guard | None = None
         self._imu: Imu | None = None
@@ -230,8 +233,10 @@ class PolicyController(LifecycleNode):
         self._commanding = False
 
     def _watch_sensors(self) -> None:
-        """Notice that no sensor values come; the robot's own watchdog then stops it."""
-        if self._commanding and self._steps and steady_s() - self._heard_s > _SENSOR_TIMEOUT_S:
+        """Notice that no sensor values come, fall silent and ask for a stop."""
+        now_s = steady_s()
+        silent = self._late_ticks.may_judge(now_s) and now_s - self._heard_s > _SENSOR_TIMEOUT_S
+        if self._commanding and self._steps and silent:
             self._commanding = False
             self._emergency_stop.publish(Bool(data=True))
             self.get_logger().error(f"no joint states for {_SENSOR_TIMEOUT_S} s")

@@ -19,6 +19,7 @@ from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
 
 from gaitway.ros.environment import RosError
+from gaitway.ros.node_main import steady_s
 
 _TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
@@ -56,10 +57,9 @@ class RobotClient:
 
     def spin_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Serve subscriptions until a condition holds; returns whether it did in time."""
-        clock = self.node.get_clock()
-        end = clock.now().nanoseconds + int(timeout_s * 1e9)
+        end_s = steady_s() + timeout_s
         while not condition():
-            left = (end - clock.now().nanoseconds) / 1e9
+            left = end_s - steady_s()
             if left <= 0.0:
                 return False
             self._executor.spin_once(timeout_sec=min(left, 0.05))

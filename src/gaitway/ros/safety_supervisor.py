@@ -19,7 +19,7 @@ from gaitway.policy import Envelope, check_binding, load_policy
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.environment import RosError
-from gaitway.ros.node_main import run_node, steady_s
+from gaitway.ros.node_main import LateTicks, run_node, steady_s, steady_timer
 from gaitway.ros.robot_client import RobotClient
 from gaitway.safety import SafetyError, Supervisor, SupervisorLimits
 
@@ -51,6 +51,8 @@ class SafetySupervisor(Node):
         self._supervisor = Supervisor(SupervisorLimits.from_robot(robot, step_dt, envelope))
         self._announced = False
         self._beat = 0
+        self._late_ticks = LateTicks(1.0 / _HEARTBEAT_HZ)
+        self._robot = RobotClient(f"{names.SUPERVISOR}_client", self.context, timeout_s=0.3)
         self._robot_stops = 0
         self._cleared_stops = -1
         self._stop_out = self.create_publisher(Bool, names.EMERGENCY_STOP, names.LATCHED)
@@ -63,8 +65,8 @@ class SafetySupervisor(Node):
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_stop, names.EVENT)
         self.create_subscription(DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED)
         self.create_service(Trigger, names.SUPERVISOR_RESET, self._reset)
-        self.create_timer(1.0 / _HEARTBEAT_HZ, self._tick)
-        self.create_timer(1.0, self._publish_state)
+        steady_timer(self, 1.0 / _HEARTBEAT_HZ, self._tick)
+        steady_timer(self, 1.0, self._publish_state)
         self._publish_state()
 
     def _on_joints(self, message: JointState) -> None:
@@ -88,7 +90,10 @@ class SafetySupervisor(Node):
 
     def _on_robot_state(self, message: DiagnosticStatus) -> None:
         values = messages.values_of(message)
-        self._robot_stops = int(values.get("stop_count", self._robot_stops))
+        stops = int(values.get("stop_count", self._robot_stops))
+        if stops < self._robot_stops:  # another robot process: it counts anew
+            self._cleared_stops = -1
+        self._robot_stops = stops
         if values.get("stopped") == "True":
             if self._robot_stops <= self._cleared_stops:
                 return  # sent before the reset that cleared this stop
@@ -98,8 +103,10 @@ class SafetySupervisor(Node):
             self._stop_out.publish(Bool(data=True))
 
     def _tick(self) -> None:
-        self._supervisor.tick(steady_s())
-        self._announce()
+        now_s = steady_s()
+        if self._late_ticks.may_judge(now_s):
+            self._supervisor.tick(now_s)
+            self._announce()
         self._beat += 1
         self._heartbeat.publish(UInt64(data=self._beat))
 
@@ -112,20 +119,16 @@ class SafetySupervisor(Node):
             self._publish_state()
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._supervisor.stop is None:
+            response.success, response.message = True, "there is no stop to reset"
+            return response
         try:
-            self._supervisor.reset(steady_s())
-            client = RobotClient(f"{names.SUPERVISOR}_client", self.context, timeout_s=1.0)
-            try:
-                robot_mode = client.trigger(names.ROBOT_CLEAR_STOP)
-            finally:
-                client.close()
-        except SafetyError as error:
+            self._supervisor.check_reset(steady_s())
+            robot_mode = self._robot.trigger(names.ROBOT_CLEAR_STOP)
+        except (SafetyError, RosError) as error:
             response.success, response.message = False, str(error)
             return response
-        except RosError as error:
-            self._supervisor.request_stop("a reset that did not reach the robot", steady_s())
-            response.success, response.message = False, str(error)
-            return response
+        self._supervisor.clear()
         self._announced = False
         self._cleared_stops = self._robot_stops
         self._stop_out.publish(Bool(data=False))

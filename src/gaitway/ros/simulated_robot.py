@@ -25,7 +25,8 @@ from std_srvs.srv import Trigger
 from gaitway import rotation
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
-from gaitway.ros.node_main import run_node, steady_s
+from gaitway.ros.environment import RosError
+from gaitway.ros.node_main import LateTicks, run_node, steady_s, steady_timer
 from gaitway.safety import RobotMode, RobotModes, RobotTimeouts, SafetyError, Stop
 from gaitway.sim import Simulation
 
@@ -45,8 +46,7 @@ class SimulatedRobot(Node):
         self._lockstep = self._fixed(
             "lockstep", False, "Advance one control step per command instead of in real time."
         )
-        self._fixed("joints", list(self.robot.joint_names), "Order of positional arrays.")
-        self._declare_gains()
+        self._order = self._positional_order()
         self.modes = RobotModes(
             RobotTimeouts(
                 command_s=self._fixed("command_timeout_s", 0.1, "Age of a stale command [s]."),
@@ -55,6 +55,7 @@ class SimulatedRobot(Node):
                 ),
             )
         )
+        self._declare_gains()
         self.sim = Simulation(self.robot, 1, physics_dt=physics_dt, num_threads=1)
         self.sim.set_gantry(True)
         self._home = np.array(self.robot.home_joint_pos)
@@ -70,8 +71,9 @@ class SimulatedRobot(Node):
         self._published: OrderedDict[int, float] = OrderedDict()
         self._make_interfaces()
         period = 1.0 / _REPUBLISH_HZ if self._lockstep else physics_dt
-        self.create_timer(period, self._publish_sensors if self._lockstep else self._tick)
-        self.create_timer(1.0 / _STATE_HZ, self._publish_state)
+        self._late_ticks = LateTicks(period)
+        steady_timer(self, period, self._publish_sensors if self._lockstep else self._tick)
+        steady_timer(self, 1.0 / _STATE_HZ, self._publish_state)
         self._publish_state()
 
     def _fixed(self, name: str, default, description: str):
@@ -79,13 +81,24 @@ class SimulatedRobot(Node):
         descriptor = ParameterDescriptor(description=description, read_only=True)
         return self.declare_parameter(name, default, descriptor).value
 
+    def _positional_order(self) -> list[int]:
+        """Where each joint of the parameter `joints` stands in the robot."""
+        joints = self._fixed("joints", list(self.robot.joint_names), "Order of positional arrays.")
+        if sorted(joints) != sorted(self.robot.joint_names):
+            raise RosError(
+                f"the parameter joints must name each joint of {self.robot.name} once; its joints are "
+                f"{', '.join(self.robot.joint_names)}"
+            )
+        return [self.robot.joint_names.index(name) for name in joints]
+
     def _declare_gains(self) -> None:
         for name, values, unit in (
             ("stiffness", self.robot.stiffness, "N m/rad"),
             ("damping", self.robot.damping, "N m s/rad"),
         ):
             description = f"Servo {name} in the order of `joints` [{unit}]; fixed while active."
-            self.declare_parameter(name, list(values), ParameterDescriptor(description=description))
+            default = [values[i] for i in self._order]
+            self.declare_parameter(name, default, ParameterDescriptor(description=description))
         self.declare_parameter(
             "max_start_pose_error",
             0.35,
@@ -96,6 +109,9 @@ class SimulatedRobot(Node):
             "damping": np.array(self.robot.damping),
         }
         self.add_on_set_parameters_callback(self._check_parameters)
+        given = self._check_parameters(self.get_parameters(["stiffness", "damping"]))
+        if not given.successful:
+            raise RosError(given.reason)
 
     def _make_interfaces(self) -> None:
         self._joint_states = self.create_publisher(JointState, names.JOINT_STATES, names.SENSOR_OUT)
@@ -133,7 +149,8 @@ class SimulatedRobot(Node):
             self._publish_sensors()
 
     def _on_joint_torques(self, message: Float64MultiArray) -> None:
-        self._command(self.robot.joint_names, (), message.data, steady_s())
+        joints = [self.robot.joint_names[i] for i in self._order]
+        self._command(joints, (), message.data, steady_s())
 
     def _command(self, joints, position, effort, now_s: float) -> None:
         """Take a command in, or stop on a malformed one."""
@@ -173,7 +190,11 @@ class SimulatedRobot(Node):
         self.modes.heartbeat_received(steady_s())
 
     def _on_push(self, message: Vector3) -> None:
-        self.sim.push(np.array([[message.x, message.y, message.z]]))
+        impulse = np.array([[message.x, message.y, message.z]])
+        if not np.isfinite(impulse).all():
+            self.get_logger().warning("a push that is not finite is ignored")
+            return
+        self.sim.push(impulse)
         self.get_logger().info(f"pushed by ({message.x:.1f}, {message.y:.1f}, {message.z:.1f}) N s")
 
     def _trip(self, stop: Stop) -> None:
@@ -190,7 +211,7 @@ class SimulatedRobot(Node):
         assert isinstance(limit, float)
         self.modes.activate(steady_s(), error, limit)
         self.sim.set_gantry(False)
-        return "active"
+        return f"active, every joint within {error:.3f} rad of home"
 
     def _hold(self) -> str:
         self.modes.hold()
@@ -213,13 +234,14 @@ class SimulatedRobot(Node):
         for parameter in parameters:
             if parameter.name in self._gains:
                 values = np.array(parameter.value, dtype=float)
-                if self.modes.mode is RobotMode.ACTIVE:
-                    return _refused("gains cannot change while the robot is active")
+                if not self.modes.on_gantry:
+                    return _refused("gains cannot change while the robot is off its gantry")
                 if values.shape != (self.robot.num_joints,):
                     return _refused(f"{parameter.name} needs {self.robot.num_joints} values")
                 if not np.isfinite(values).all() or (values < 0.0).any():
                     return _refused(f"{parameter.name} must be finite and not negative")
-                gains[parameter.name] = values
+                gains[parameter.name] = np.empty_like(values)
+                gains[parameter.name][self._order] = values
         self._gains.update(gains)
         return SetParametersResult(successful=True)
 
@@ -228,19 +250,22 @@ class SimulatedRobot(Node):
     def _tick(self) -> None:
         now_s = steady_s()
         if self._tick_s is not None:  # after a stall of the host physics slips, it never bursts
-            self._slipped += max(0, round((now_s - self._tick_s) / self.sim.physics_dt) - 1)
+            self._slipped += max(0, int((now_s - self._tick_s) / self.sim.physics_dt) - 1)
         self._tick_s = now_s
         self._advance(1)
         self._publish_sensors()
 
     def _advance(self, physics_steps: int) -> None:
         stopped = self.modes.stop
-        self.modes.tick(steady_s())
+        now_s = steady_s()
+        if self._late_ticks.may_judge(now_s):
+            self.modes.tick(now_s)
         if self.modes.stop is not stopped and self.modes.stop is not None:
             self.get_logger().error(f"stopped: {self.modes.stop.message}")
         self._set_servos()
         if self.sim.step(physics_steps)[0]:
             self.sim.reset()
+            self.sim.set_gantry(self.modes.on_gantry)
             self._trip(Stop(check="physics", message="the simulation diverged", time_s=steady_s()))
         self._physics_steps += physics_steps
 

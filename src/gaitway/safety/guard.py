@@ -5,8 +5,8 @@ hard position, effort, velocity, rate, soft position. Where one does not meet wh
 it, the earlier ones win and the nearest of their targets is taken. Where hard position and effort cannot
 both hold, or a number is not finite, there is no valid command, and the answer is damping with a reason.
 
-`limit_targets` is a pure function of arrays, so that the same code filters one robot's command and limits
-hundreds of simulated robots in training.
+`limit_targets` is a pure function of arrays, so that the same code can filter one robot's command and those of
+hundreds of simulated robots.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from gaitway.safety.guard import SafetyError
 from gaitway.safety.stop import Stop
 
+_COMMAND, _HEARTBEAT = "joint command", "supervisor heartbeat"
+
 
 class RobotMode(enum.Enum):
     """What moves the joints."""
@@ -64,7 +66,7 @@ class RobotModes:
         Args:
             now_s: now.
             pose_error_rad: largest distance of a joint from the home pose [rad].
-            max_pose_error_rad: largest distance that the policy has seen at a start [rad].
+            max_pose_error_rad: largest distance that the robot may start from [rad].
 
         Raises:
             SafetyError: stopped, already active, commands or heartbeat are not coming, or the pose is
@@ -115,11 +117,13 @@ class RobotModes:
             self.mode = RobotMode.HELD if self.on_gantry else RobotMode.POSITION_HOLD
 
     def tick(self, now_s: float) -> None:
-        """Judge the watchdogs, which are armed while the robot is active."""
-        if self.mode is not RobotMode.ACTIVE:
-            return
+        """Judge the watchdogs: of commands while active, of the heartbeat whenever off the gantry."""
+        armed = {
+            RobotMode.ACTIVE: (_COMMAND, _HEARTBEAT),
+            RobotMode.POSITION_HOLD: (_HEARTBEAT,),
+        }.get(self.mode, ())
         for label, age_s, timeout_s in self._ages(now_s):
-            if age_s is None or age_s > timeout_s:
+            if label in armed and (age_s is None or age_s > timeout_s):
                 self.trip(
                     Stop(
                         check=f"{label.split()[-1]}_timeout",
@@ -143,7 +147,7 @@ class RobotModes:
         return [
             (label, None if heard_s is None else now_s - heard_s, timeout_s)
             for label, heard_s, timeout_s in (
-                ("joint command", self._command_s, self.timeouts.command_s),
-                ("supervisor heartbeat", self._heartbeat_s, self.timeouts.heartbeat_s),
+                (_COMMAND, self._command_s, self.timeouts.command_s),
+                (_HEARTBEAT, self._heartbeat_s, self.timeouts.heartbeat_s),
             )
         ]

@@ -131,11 +131,15 @@ class Supervisor:
         )  # fmt: skip
 
     def command(self, names: Sequence[str], position: Floats, now_s: float) -> None:
-        """Judge joint targets [rad], in any order; NaN means that a joint has none.
+        """Judge joint targets [rad], in any order; a joint that is absent or NaN has none.
 
         A command after a pause follows on none: its step is not judged.
         """
-        order = self._order("command_set", names, (position,) if len(position) else (), now_s)
+        if now_s - self._heard_command_s > self.limits.sensor_timeout_s:
+            self._forget_commands()
+        self._heard_command_s = now_s
+        columns = (position,) if len(position) else ()
+        order = self._order("command_set", names, columns, now_s, some=True)
         if order is None or not len(position):
             return
         wanted = np.full(len(self._joint_index), np.nan)
@@ -148,9 +152,7 @@ class Supervisor:
             "command_position", f"target of {self.limits.joint_names[joint]} outside its range by",
             outside[joint], 1e-6, "rad", now_s, 1,
         )  # fmt: skip
-        silent_s = now_s - self._heard_command_s
-        self._heard_command_s = now_s
-        if self._target is not None and silent_s <= self.limits.sensor_timeout_s:
+        if self._target is not None:
             unset |= np.isnan(self._target)
             step = np.where(unset, 0.0, np.abs(wanted - self._target))
             joint = int(np.argmax(step / np.array(self.limits.joint_pos_target_step)))
@@ -169,15 +171,17 @@ class Supervisor:
         self._trip(Stop(check="robot", message=f"the robot is stopped: {message}", time_s=now_s))
 
     def tick(self, now_s: float) -> None:
-        """Judge what time alone decides."""
+        """Judge what time alone decides; call it with no message waiting to be judged."""
+        if now_s - self._heard_command_s > self.limits.sensor_timeout_s:
+            self._forget_commands()
         for sensor, heard_s in self._heard_s.items():
             self._judge(
                 f"{sensor}_timeout", f"age of {sensor}", now_s - heard_s,
                 self.limits.sensor_timeout_s, "s", now_s, 1,
             )  # fmt: skip
 
-    def reset(self, now_s: float) -> None:
-        """Clear the stop.
+    def check_reset(self, now_s: float) -> None:
+        """Whether the stop may be cleared.
 
         Raises:
             SafetyError: a check is still violated; the message lists each.
@@ -186,16 +190,33 @@ class Supervisor:
         if self._standing:
             causes = "; ".join(stop.message for stop in self._standing.values())
             raise SafetyError(f"the cause persists: {causes}")
+
+    def clear(self) -> None:
+        """End the stop, after `check_reset` has allowed it."""
         self.stop = None
         self._target = None
 
+    def _forget_commands(self) -> None:
+        """Nobody commands any more: the next command follows on none, and the last one's faults are past."""
+        self._target = None
+        for check in [check for check in self._standing if check.startswith("command_")]:
+            del self._standing[check]
+
     def _order(
-        self, check: str, names: Sequence[str], columns: Sequence[Floats], now_s: float
+        self,
+        check: str,
+        names: Sequence[str],
+        columns: Sequence[Floats],
+        now_s: float,
+        some: bool = False,
     ) -> np.ndarray | None:
-        """Where the named joints stand in the limits; None, and a stop, where they are not ours."""
+        """Where the named joints stand in the limits; None, and a stop, where they are not ours.
+
+        With `some`, not all of our joints need be named.
+        """
         sizes = {len(column) for column in columns} | {len(names)}
         given = set(names)
-        wrong = sorted(given ^ set(self._joint_index))
+        wrong = sorted(given - set(self._joint_index) if some else given ^ set(self._joint_index))
         message = None
         if len(sizes) > 1:
             message = f"{len(names)} joint names with {sorted(sizes)} values"

@@ -132,11 +132,6 @@ class Simulation:
         return rotation.rotate(rotation.conjugate(self._imu_quat_b), self.base_ang_vel_b)
 
     @property
-    def time(self) -> np.ndarray:
-        """Simulated time since each robot's reset [s]. Shape (num_envs,)."""
-        return self._batch.bind("time")
-
-    @property
     def joint_effort(self) -> np.ndarray:
         """Torques the actuators applied in the newest physics step [N m]. Shape (num_envs, num_joints)."""
         return self._actuator_force

@@ -1,8 +1,9 @@
 """Runs a task on many robots behind Gymnasium's `VectorEnv`.
 
 One call of `step` is one control step of every robot. What one robot meets never depends on another:
-noise and pushes are drawn for every robot at every step, whether used or not, so that a robot's pushes
-up to its first fall are the same whatever policy runs, and whatever happens to its neighbours.
+noise, pushes and initial states are drawn for every robot at every step, whether used or not, so that a
+robot's pushes up to its first fall are the same whatever policy runs, and all of its draws are the same
+whatever happens to its neighbours.
 """
 
 from __future__ import annotations
@@ -141,9 +142,9 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         obs = self._observe(nobody, noise)
         infos: dict[str, Any] = {"push": pushed, "diverged": diverged}
         ended = terminated | truncated
+        self._begin_episodes(ended)
         if ended.any():
             infos["final_obs"], infos["_final_obs"] = obs, ended
-            self._begin_episodes(ended)
             obs = self._observe(ended, noise, again=True)
         return obs, reward.astype(np.float32), terminated, truncated, infos
 
@@ -194,19 +195,20 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._reset_rng = np.random.default_rng(reset)
 
     def _begin_episodes(self, which: np.ndarray) -> None:
-        """Reset the robots marked in `which`, shape (num_envs,), bool."""
-        env_ids = np.nonzero(which)[0]
+        """Draw initial states for all robots and reset those marked in `which`, shape (num_envs,), bool."""
         width = self.task.initial_state.joint_pos_noise
-        offset = self._reset_rng.uniform(-width, width, (len(env_ids), self.robot.num_joints))
-        self.sim.reset(env_ids, self._home + offset)
+        offset = self._reset_rng.uniform(-width, width, (self.num_envs, self.robot.num_joints))
+        delay = self._reset_rng.integers(*self.task.action.delay_steps, self.num_envs, endpoint=True)
+        push_wait = self._push_wait(self._reset_rng)
+        env_ids = np.nonzero(which)[0]
+        if len(env_ids) == 0:
+            return
+        self.sim.reset(env_ids, self._home + offset[env_ids])
         self.episode_step[env_ids] = 0
         self._last_action[env_ids] = 0.0
         self._newest_actions[:, env_ids] = 0.0
-        self._delay_steps[env_ids] = self._reset_rng.integers(
-            *self.task.action.delay_steps, len(env_ids), endpoint=True
-        )
-        if self.task.pushes is not None:
-            self._next_push_step[env_ids] = self._push_wait(self._reset_rng, len(env_ids))
+        self._delay_steps[env_ids] = delay[env_ids]
+        self._next_push_step[env_ids] = push_wait[env_ids]
 
     def _delayed(self, action: np.ndarray) -> np.ndarray:
         """Each robot's action of its `delay_steps` ago, zero before an episode's first."""
@@ -221,7 +223,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         due = self.episode_step >= self._next_push_step
         angle = self._push_rng.uniform(0.0, 2.0 * np.pi, self.num_envs)
         size = self._push_rng.uniform(*pushes.impulse, self.num_envs)
-        wait = self._push_wait(self._push_rng, self.num_envs)
+        wait = self._push_wait(self._push_rng)
         if due.any():
             impulse = np.stack([size * np.cos(angle), size * np.sin(angle), 0.0 * size], axis=1)
             env_ids = np.nonzero(due)[0]
@@ -229,10 +231,10 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             self._next_push_step[env_ids] = self.episode_step[env_ids] + wait[env_ids]
         return due
 
-    def _push_wait(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Control steps until the next push, for `count` robots. Shape (count,)."""
-        assert self.task.pushes is not None
-        interval = rng.uniform(*self.task.pushes.interval_s, count)
+    def _push_wait(self, rng: np.random.Generator) -> np.ndarray:
+        """Control steps until a next push, for every robot. Shape (num_envs,)."""
+        pushes = self.task.pushes
+        interval = rng.uniform(*(pushes.interval_s if pushes else (0.0, 0.0)), self.num_envs)
         return np.rint(interval / self.task.step_dt).astype(np.int64)
 
     def _draw_noise(self) -> list[np.ndarray | None]:

@@ -151,6 +151,8 @@ def test_a_sensor_that_falls_silent_stops_and_one_that_never_spoke_does_not() ->
     watch.base_motion(UPRIGHT, STILL, 100.0)
     watch.tick(100.19)
     assert watch.stop is None
+    watch.tick(100.21, watch_silence=False)  # on the gantry
+    assert watch.stop is None
     watch.tick(100.21)
     assert watch.stop is not None
     assert watch.stop.check == "imu_timeout"

@@ -155,71 +155,93 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
             resume.
         GaitwayError: training diverged, or a checkpoint could not be written; the one before it is whole.
     """
-    run_dir = Path(run_dir)
     torch.set_num_threads(config.torch_threads)
-    algorithm = make_algorithm(config)
-    iteration, env_steps, seconds_before = 0, 0, 0.0
-    curve: list[dict[str, float]] = []
+    training = _Training(config, Path(run_dir))
     if resume:
-        checkpoint = load_checkpoint(run_dir)
-        algorithm.load_state_dict(checkpoint.tensors, checkpoint.values["algorithm"])
-        iteration, env_steps = checkpoint.values["iteration"], checkpoint.values["env_steps"]
-        seconds_before, curve = checkpoint.values["seconds"], checkpoint.values["curve"]
-
-    _prepare(config, run_dir, resume)
-    started = time.perf_counter()
-
-    def seconds() -> float:
-        return seconds_before + time.perf_counter() - started
-
-    def save() -> None:
-        tensors, values = algorithm.state_dict()
-        save_checkpoint(
-            run_dir,
-            Checkpoint(
-                tensors,
-                {
-                    "iteration": iteration,
-                    "env_steps": env_steps,
-                    "seconds": seconds(),
-                    "curve": curve,
-                    "algorithm": values,
-                },
-            ),
-        )
-
-    def iterate_to_the_end(writer: SummaryWriter) -> None:
-        nonlocal iteration, env_steps
-        label = f"train {config.task}"
-        with (
-            _deferred_interrupt() as interrupted,
-            progress_bar(label, config.env_steps, env_steps) as bar,
-        ):
-            while env_steps < config.env_steps and not interrupted:
-                metrics = algorithm.iterate()
-                _check_finite(metrics, run_dir)
-                iteration += 1
-                env_steps += algorithm.steps_per_iteration
-                row = {"env_steps": env_steps, "seconds": seconds(), **metrics}
-                curve.append(row)
-                for name, value in metrics.items():
-                    writer.add_scalar(name, value, env_steps)
-                bar.update(env_steps, _figures(curve, env_steps / row["seconds"]))
-                if iteration % config.checkpoint_every == 0:
-                    save()
-            save()
-
-    if not resume:
-        save()  # so that a run killed early can go on too
+        training.restore()
+    _prepare(config, training.run_dir, resume)
     try:
-        purge_step = env_steps + 1 if resume else None
-        with SummaryWriter(str(run_dir / "tensorboard"), purge_step=purge_step) as writer:
-            iterate_to_the_end(writer)
+        if not resume:
+            training.save()  # so that a run killed early can go on too
+        training.run()
     except OSError as error:
         raise GaitwayError(
             f"cannot write to {run_dir}: {error.strerror or error}; its last checkpoint is whole"
         ) from error
-    return TrainResult(run_dir, env_steps, seconds(), curve, env_steps < config.env_steps)
+    return training.result()
+
+
+class _Training:
+    """A training between two iterations, which is all that a checkpoint has to hold."""
+
+    def __init__(self, config: TrainConfig, run_dir: Path):
+        self.config = config
+        self.run_dir = run_dir
+        self.algorithm = make_algorithm(config)
+        self.iteration = 0
+        self.env_steps = 0
+        self.curve: list[dict[str, float]] = []
+        self._seconds_before = 0.0
+        self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of learning, all resumed parts together [s]."""
+        return self._seconds_before + time.perf_counter() - self._started
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        tensors, values = self.algorithm.state_dict()
+        state = {
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "seconds": self.seconds,
+            "curve": self.curve,
+            "algorithm": values,
+        }
+        save_checkpoint(self.run_dir, Checkpoint(tensors, state))
+
+    def restore(self) -> None:
+        """Go on from the newest checkpoint."""
+        checkpoint = load_checkpoint(self.run_dir)
+        self.algorithm.load_state_dict(checkpoint.tensors, checkpoint.values["algorithm"])
+        self.iteration = checkpoint.values["iteration"]
+        self.env_steps = checkpoint.values["env_steps"]
+        self.curve = checkpoint.values["curve"]
+        self._seconds_before = checkpoint.values["seconds"]
+
+    def run(self) -> None:
+        """Iterate to the budget or to Ctrl-C, and save."""
+        budget = self.config.env_steps
+        purge_step = self.env_steps + 1 if self.env_steps else None
+        with (
+            SummaryWriter(str(self.run_dir / "tensorboard"), purge_step=purge_step) as writer,
+            _deferred_interrupt() as interrupted,
+            progress_bar(f"train {self.config.task}", budget, self.env_steps) as bar,
+        ):
+            while self.env_steps < budget and not interrupted:
+                row = self._iterate()
+                for name, value in row.items():
+                    if name != "env_steps":
+                        writer.add_scalar(name, value, self.env_steps)
+                bar.update(self.env_steps, _figures(self.curve, self.env_steps / row["seconds"]))
+                if self.iteration % self.config.checkpoint_every == 0:
+                    self.save()
+            self.save()
+
+    def result(self) -> TrainResult:
+        """How it ended."""
+        interrupted = self.env_steps < self.config.env_steps
+        return TrainResult(self.run_dir, self.env_steps, self.seconds, self.curve, interrupted)
+
+    def _iterate(self) -> dict[str, float]:
+        """One iteration; returns its row of the curve."""
+        metrics = self.algorithm.iterate()
+        _check_finite(metrics, self.run_dir)
+        self.iteration += 1
+        self.env_steps += self.algorithm.steps_per_iteration
+        self.curve.append({"env_steps": self.env_steps, "seconds": self.seconds, **metrics})
+        return self.curve[-1]
 
 
 def _prepare(config: TrainConfig, run_dir: Path, resume: bool) -> None:

@@ -43,13 +43,18 @@ class Launch:
     As a context manager it starts them, and ends them whatever happens.
     """
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], log_dir: Path, awaited: Sequence[str] = ()):
+    def __init__(
+        self,
+        commands: Mapping[str, Sequence[str]],
+        log_dir: Path,
+        awaited: Mapping[str, str] | None = None,
+    ):
         """Prepare to run nodes.
 
         Args:
             commands: parameters (`name:=value`) by module of `gaitway.ros`, in the order of starting.
             log_dir: folder for the processes' output.
-            awaited: Trigger services that are there once all is up.
+            awaited: the Trigger service by which a node shows that it is up, before the next is started.
 
         Raises:
             RosError: there is no ROS 2 to run on.
@@ -57,7 +62,7 @@ class Launch:
         require_ros()
         self._commands = commands
         self._log_dir = log_dir
-        self._awaited = awaited
+        self._awaited = awaited or {}
         self._processes: list[_Process] = []
         self._client: RobotClient | None = None
 
@@ -71,8 +76,8 @@ class Launch:
             self._client = RobotClient("gaitway_launch", timeout_s=_READY_S)
             for name, parameters in self._commands.items():
                 self.start(name, parameters)
-            for service in self._awaited:
-                self._wait_for(service)
+                if name in self._awaited:
+                    self._wait_for(self._awaited[name])
         except BaseException:
             self.close()
             raise
@@ -181,7 +186,8 @@ def launch_policy(policy: Path, robot: str, log_dir: Path, blend_s: float = BLEN
         "safety_supervisor": [robot_argument, policy_argument],
         "policy_controller": [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
     }
-    return Launch(commands, log_dir, awaited=("/robot/activate", "/safety_supervisor/reset"))
+    awaited = {"simulated_robot": "/robot/activate", "safety_supervisor": "/safety_supervisor/reset"}
+    return Launch(commands, log_dir, awaited)
 
 
 def end_process(popen: subprocess.Popen) -> None:

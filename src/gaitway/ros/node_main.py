@@ -31,7 +31,7 @@ class LateTicks:
     """
 
     def __init__(self, period_s: float):
-        self._late_s = max(4.0 * period_s, 0.02)
+        self._late_s = max(2.0 * period_s, 0.02)
         self._last_s: float | None = None
         self._skipped = False
 

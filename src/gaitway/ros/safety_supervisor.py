@@ -54,6 +54,7 @@ class SafetySupervisor(Node):
         self._late_ticks = LateTicks(1.0 / _HEARTBEAT_HZ)
         self._robot = RobotClient(f"{names.SUPERVISOR}_client", self.context, timeout_s=0.3)
         self._robot_stops = 0
+        self._on_gantry = False
         self._cleared_stops = -1
         self._stop_out = self.create_publisher(Bool, names.EMERGENCY_STOP, names.LATCHED)
         self._state = self.create_publisher(DiagnosticStatus, names.SAFETY_STATE, names.LATCHED)
@@ -90,6 +91,7 @@ class SafetySupervisor(Node):
 
     def _on_robot_state(self, message: DiagnosticStatus) -> None:
         values = messages.values_of(message)
+        self._on_gantry = values.get("on_gantry") == "True"
         stops = int(values.get("stop_count", self._robot_stops))
         if stops < self._robot_stops:  # another robot process: it counts anew
             self._cleared_stops = -1
@@ -105,7 +107,7 @@ class SafetySupervisor(Node):
     def _tick(self) -> None:
         now_s = steady_s()
         if self._late_ticks.may_judge(now_s):
-            self._supervisor.tick(now_s)
+            self._supervisor.tick(now_s, watch_silence=not self._on_gantry)
             self._announce()
         self._beat += 1
         self._heartbeat.publish(UInt64(data=self._beat))

@@ -96,7 +96,7 @@ class SimulatedRobot(Node):
             ("stiffness", self.robot.stiffness, "N m/rad"),
             ("damping", self.robot.damping, "N m s/rad"),
         ):
-            description = f"Servo {name} in the order of `joints` [{unit}]; fixed while active."
+            description = f"Servo {name} in the order of `joints` [{unit}]; changes on the gantry only."
             default = [values[i] for i in self._order]
             self.declare_parameter(name, default, ParameterDescriptor(description=description))
         self.declare_parameter(

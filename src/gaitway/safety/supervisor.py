@@ -170,18 +170,24 @@ class Supervisor:
         """Take over a stop that the robot has latched, as a restarted supervisor does."""
         self._trip(Stop(check="robot", message=f"the robot is stopped: {message}", time_s=now_s))
 
-    def tick(self, now_s: float) -> None:
-        """Judge what time alone decides; call it with no message waiting to be judged."""
+    def tick(self, now_s: float, *, watch_silence: bool = True) -> None:
+        """Judge what time alone decides; call it with no message waiting to be judged.
+
+        Args:
+            now_s: now.
+            watch_silence: whether a sensor that fell silent stops the robot. Off its gantry it must; on it,
+                processes may still be starting.
+        """
         if now_s - self._heard_command_s > self.limits.sensor_timeout_s:
             self._forget_commands()
         for sensor, heard_s in self._heard_s.items():
             self._judge(
-                f"{sensor}_timeout", f"age of {sensor}", now_s - heard_s,
+                f"{sensor}_timeout", f"age of {sensor}", now_s - heard_s if watch_silence else 0.0,
                 self.limits.sensor_timeout_s, "s", now_s, 1,
             )  # fmt: skip
 
     def check_reset(self, now_s: float) -> None:
-        """Whether the stop may be cleared.
+        """Whether the stop may be cleared; a silent sensor always forbids it.
 
         Raises:
             SafetyError: a check is still violated; the message lists each.

@@ -99,6 +99,7 @@ class StandInRobot:
         self.node.declare_parameter("joints", list(joints))
         self.node.declare_parameter("stiffness", [0.0] * len(joints))
         self.node.declare_parameter("damping", [0.0] * len(joints))
+        self.node.declare_parameter("max_start_pose_error", 0.35)
         self.joints = list(joints)
         self.joint_states = self.node.create_publisher(JointState, names.JOINT_STATES, names.SENSOR_OUT)
         self.imu = self.node.create_publisher(Imu, names.IMU, names.SENSOR_OUT)

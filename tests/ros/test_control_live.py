@@ -142,6 +142,8 @@ def test_in_lockstep_the_robot_moves_to_the_bits_of_the_same_loop_without_ros(
     }
     with nodes(commands, tmp_path) as (launch, watch):
         launch.client.transition(names.CONTROLLER, "configure")
+        heard = launch.client.spin_until(lambda: len(watch.states) > 20, WAIT_S)
+        assert heard
         launch.client.transition(names.CONTROLLER, "activate")
 
         def newest_s() -> float:

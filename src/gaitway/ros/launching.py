@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BLEND_S = 1.0
 """Time from the measured pose to the policy's own targets [s]."""
+_SETTLE_S = 0.5  # until the newest process hears the others
 _READY_S = 20.0
 _END_S = 5.0
 
@@ -130,6 +131,7 @@ class Launch:
         from gaitway.ros import names
 
         self.client.transition(names.CONTROLLER, "configure")
+        self.client.spin_for(_SETTLE_S)
         self.client.transition(names.CONTROLLER, "activate")
         self.client.spin_for(blend_s + 0.2)
         self.client.trigger(names.ROBOT_ACTIVATE)

@@ -31,6 +31,8 @@ from gaitway.safety import Guard, GuardLimits
 
 _EARLY_NS = 1_000_000  # a sample this much before its due time counts as due
 _SENSOR_TIMEOUT_S = 0.1
+_HEARD_LATELY_S = 1.0  # at activation; the first control step waits for new values
+_START_MARGIN = 3.0  # how much farther from home than in evaluation a robot may be let go
 
 Transition = Callable[["PolicyController", LifecycleState], None]
 
@@ -108,20 +110,18 @@ class PolicyController(LifecycleNode):
         assert self._guard is not None
         spec = self._runtime.spec
         message = self._joint_state
-        if message is None or self._imu is None or steady_s() - self._heard_s > _SENSOR_TIMEOUT_S:
+        if message is None or self._imu is None or steady_s() - self._heard_s > _HEARD_LATELY_S:
             raise PolicyError(
-                f"no joint states or IMU data within {_SENSOR_TIMEOUT_S} s; is the robot running?"
+                f"no joint states or IMU data within {_HEARD_LATELY_S} s; is the robot running?"
             )
         found = joint_set_differences(spec.robot.joint_names, list(message.name))
         if found:
             raise PolicyError(refusal("the robot on /joint_states", found))
-        measured = messages.by_name(message, spec.robot.joint_names)
-        if measured is None:
+        if messages.by_name(message, spec.robot.joint_names) is None:
             raise PolicyError("the robot's joint states have no position and velocity per joint")
         self._set_gains()
         self._runtime.reset()
         self._guard.reset()
-        self._start_pose = measured[0]
         self._steps, self._due_ns, self._sent = 0, 0, None
         self._joint_state = self._imu = None  # begin with values that are both new
         self._commanding = True
@@ -142,7 +142,7 @@ class PolicyController(LifecycleNode):
         self._commanding = False
 
     def _set_gains(self) -> None:
-        """Set the policy's gains on the robot and read them back."""
+        """Set the policy's gains and start range on the robot, and read the gains back."""
         assert self._runtime is not None
         spec = self._runtime.spec.robot
         client = RobotClient(f"{names.CONTROLLER}_client", self.context, timeout_s=2.0)
@@ -156,7 +156,9 @@ class PolicyController(LifecycleNode):
                 "stiffness": np.array(spec.stiffness)[order],
                 "damping": np.array(spec.damping)[order],
             }
-            client.set_parameters(names.ROBOT, {key: list(v) for key, v in wanted.items()})
+            start = _START_MARGIN * self._runtime.spec.envelope.initial_joint_pos_error
+            gains = {key: values.tolist() for key, values in wanted.items()}
+            client.set_parameters(names.ROBOT, {**gains, "max_start_pose_error": start})
             given = client.get_parameters(names.ROBOT, list(wanted))
             for (key, values), read in zip(wanted.items(), given, strict=True):
                 if not np.array_equal(values, read):
@@ -205,6 +207,8 @@ class PolicyController(LifecycleNode):
             self._damp(joint_state, "a joint state lacks joints or values")
             return
         joint_pos, joint_vel = measured
+        if self._steps == 0:
+            self._start_pose = joint_pos
         wanted = self._runtime.step(
             joint_pos, joint_vel, messages.imu_quat_w(imu), messages.imu_ang_vel(imu)
         ).joint_pos_target

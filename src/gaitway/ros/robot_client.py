@@ -6,7 +6,7 @@ as well as from a script.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import rclpy
@@ -85,22 +85,15 @@ class RobotClient:
             raise RosError(f"{node} does not have all of the parameters {', '.join(keys)}")
         return [_parameter_value(value) for value in response.values]
 
-    def set_parameters(self, node: str, parameters: dict[str, Sequence[float]]) -> None:
-        """Set a node's double-array parameters, all or none.
+    def set_parameters(self, node: str, parameters: Mapping[str, float | Sequence[float]]) -> None:
+        """Set a node's doubles and arrays of doubles, all or none.
 
         Raises:
             RosError: the node refuses; the message holds its reason.
         """
         request = SetParametersAtomically.Request(
             parameters=[
-                Parameter(
-                    name=key,
-                    value=ParameterValue(
-                        type=ParameterType.PARAMETER_DOUBLE_ARRAY,
-                        double_array_value=[float(value) for value in values],
-                    ),
-                )
-                for key, values in parameters.items()
+                Parameter(name=key, value=_parameter_message(value)) for key, value in parameters.items()
             ]
         )
         result = self._call(SetParametersAtomically, f"/{node}/set_parameters_atomically", request).result
@@ -141,6 +134,14 @@ class RobotClient:
             client.remove_pending_request(future)
             raise RosError(f"{service} did not answer within {self._timeout_s} s")
         return future.result()
+
+
+def _parameter_message(value: float | Sequence[float]) -> ParameterValue:
+    if isinstance(value, (float, int)):
+        return ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(value))
+    return ParameterValue(
+        type=ParameterType.PARAMETER_DOUBLE_ARRAY, double_array_value=[float(each) for each in value]
+    )
 
 
 def _parameter_value(value: ParameterValue) -> Any:

@@ -232,6 +232,8 @@ class SimulatedRobot(Node):
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         gains = {}
         for parameter in parameters:
+            if parameter.name == "max_start_pose_error" and not float(parameter.value or 0.0) > 0.0:
+                return _refused("max_start_pose_error must be above 0")
             if parameter.name in self._gains:
                 values = np.array(parameter.value, dtype=float)
                 if not self.modes.on_gantry:

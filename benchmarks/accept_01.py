@@ -78,11 +78,15 @@ def gaitway(*arguments: str) -> str:
 
 
 def commit() -> str:
-    """The commit measured, marked where files differed from it."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    """The commit measured, marked where files other than results differ from it."""
+    head = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--", ".", ":!docs/results", ":!docs/results.md")
+    return f"{head}-dirty" if changed else head
+
+
+def git(*arguments: str) -> str:
+    """What git prints."""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 BLEND_S = 1.0
 """Time from the measured pose to the policy's own targets [s]."""
-_SETTLE_S = 0.5  # until the newest process hears the others
 _READY_S = 20.0
 _END_S = 5.0
 
@@ -110,6 +109,17 @@ class Launch:
             self.check()
         raise RosError(f"no {service} within {_READY_S} s; see {self._log_dir}")
 
+    def _wait_for_sensors(self) -> None:
+        """Wait until discovery has brought the robot's sensors to the controller."""
+        from gaitway.ros import names
+
+        for _ in range(int(_READY_S / 0.1)):
+            if self.client.get_parameters(names.CONTROLLER, ["hears_robot"]) == [True]:
+                return
+            self.check()
+            self.client.spin_for(0.1)
+        raise RosError(f"{names.CONTROLLER} hears no joint states or IMU data within {_READY_S} s")
+
     def start(self, name: str, parameters: Sequence[str]) -> None:
         """Start one node's process in a session of its own, its output in a log."""
         arguments = [argument for parameter in parameters for argument in ("-p", parameter)]
@@ -131,7 +141,7 @@ class Launch:
         from gaitway.ros import names
 
         self.client.transition(names.CONTROLLER, "configure")
-        self.client.spin_for(_SETTLE_S)
+        self._wait_for_sensors()
         self.client.transition(names.CONTROLLER, "activate")
         self.client.spin_for(blend_s + 0.2)
         self.client.trigger(names.ROBOT_ACTIVATE)

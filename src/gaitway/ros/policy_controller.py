@@ -67,6 +67,7 @@ class PolicyController(LifecycleNode):
             ("policy", "", "Path of the policy file."),
             ("robot", "h23", "Robot that is to be controlled."),
             ("blend_s", 1.0, "Time from the measured pose to the policy's own targets [s]."),
+            ("hears_robot", False, "Whether joint states and IMU data have come; set by the node."),
             ("last_error", "", "Why the newest lifecycle transition failed; empty if it did not."),
         ):
             self.declare_parameter(name, default, ParameterDescriptor(description=description))
@@ -169,15 +170,22 @@ class PolicyController(LifecycleNode):
     # Control
 
     def _on_imu(self, message: Imu) -> None:
+        self._note_hearing(self._imu is None and self._joint_state is not None)
         self._imu = message
         self._step_if_due()
 
     def _on_joint_state(self, message: JointState) -> None:
+        self._note_hearing(self._joint_state is None and self._imu is not None)
         self._joint_state = message
         self._heard_s = steady_s()
         if self._commanding and self._sent and self._sent.header.stamp == message.header.stamp:
             self._commands.publish(self._sent)  # a robot in lockstep asks again: the answer was lost
         self._step_if_due()
+
+    def _note_hearing(self, complete: bool) -> None:
+        """Say so when the second of the two sensors is heard for the first time."""
+        if complete and not self.get_parameter("hears_robot").value:
+            self.set_parameters([Parameter("hears_robot", value=True)])
 
     def _on_emergency_stop(self, message: Bool) -> None:
         if message.data and self._commanding:

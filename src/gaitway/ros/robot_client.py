@@ -146,6 +146,7 @@ def _parameter_message(value: float | Sequence[float]) -> ParameterValue:
 
 def _parameter_value(value: ParameterValue) -> Any:
     return {
+        ParameterType.PARAMETER_BOOL: lambda: value.bool_value,
         ParameterType.PARAMETER_STRING: lambda: value.string_value,
         ParameterType.PARAMETER_DOUBLE: lambda: value.double_value,
         ParameterType.PARAMETER_DOUBLE_ARRAY: lambda: list(value.double_array_value),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -65,6 +66,9 @@ def run_node(make_node: Callable[[], Node]) -> None:
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RCLError:  # a signal ended the context between two waits
+        if rclpy.ok():
+            raise
     except GaitwayError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -54,7 +54,7 @@ class SafetySupervisor(Node):
         self._late_ticks = LateTicks(1.0 / _HEARTBEAT_HZ)
         self._robot = RobotClient(f"{names.SUPERVISOR}_client", self.context, timeout_s=0.3)
         self._robot_stops = 0
-        self._on_gantry = False
+        self._on_gantry = True  # where every robot starts, until its state says otherwise
         self._cleared_stops = -1
         self._stop_out = self.create_publisher(Bool, names.EMERGENCY_STOP, names.LATCHED)
         self._state = self.create_publisher(DiagnosticStatus, names.SAFETY_STATE, names.LATCHED)

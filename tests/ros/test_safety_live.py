@@ -6,12 +6,13 @@ import math
 from pathlib import Path
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64MultiArray
 
 from gaitway.robots import h23
 from gaitway.ros import RosError, messages, names
-from tests.ros.harness import WAIT_S, running
+from tests.ros.harness import WAIT_S, StandInRobot, nodes, running
 
 ROBOT = h23()
 
@@ -76,6 +77,40 @@ def test_a_killed_process_leads_to_damping(
         assert watch.stop_reason == reason
         with pytest.raises(RosError, match=f"{process} ended with code -9"):
             launch.check()
+
+
+def test_silent_sensors_stop_a_robot_only_once_it_has_said_that_it_is_off_its_gantry(
+    toy_policy: Path, tmp_path: Path
+) -> None:
+    robot = StandInRobot(ROBOT.joint_names)
+    state = robot.node.create_publisher(DiagnosticStatus, names.ROBOT_STATE, names.LATCHED)
+    try:
+        with nodes({"safety_supervisor": ["robot:=h23"]}, tmp_path) as (launch, watch):
+
+            def speak() -> None:
+                robot.publish(0, ROBOT.home_joint_pos, [0.0] * 23, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+                launch.client.spin_for(0.01)
+
+            assert launch.client.spin_until(lambda: watch.safety is not None, WAIT_S)
+            for _ in range(50):  # long enough to be matched with
+                speak()
+            launch.client.spin_for(1.0)
+            assert watch.safety is not None
+            assert watch.safety.level == messages.OK, watch.safety.message
+
+            state.publish(
+                messages.status(names.ROBOT, messages.OK, "active", {"on_gantry": False, "stop_count": 0})
+            )
+            for _ in range(50):
+                speak()
+            assert watch.safety.level == messages.OK, watch.safety.message
+            heard = launch.client.spin_until(
+                lambda: watch.safety is not None and watch.safety.level == messages.ERROR, WAIT_S
+            )
+            assert heard
+            assert "age of" in watch.safety.message
+    finally:
+        robot.close()
 
 
 def test_a_nan_in_a_joint_state_stops_the_robot(toy_policy: Path, tmp_path: Path) -> None:

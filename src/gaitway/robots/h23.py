@@ -70,6 +70,8 @@ def h23() -> Robot:
         imu=ImuMounting(site="imu", pos=(imu_x, imu_y, imu_z), quat=(quat_w, quat_x, quat_y, quat_z)),
         foot_geoms=tuple(name for geom in root.iter("geom") if "_foot_" in (name := geom.get("name", ""))),
         camera="head_camera",
+        joint_mirror=tuple(names.index(_other_side(name)) for name in names),
+        joint_mirror_sign=tuple(-1.0 if _kind(name).endswith(("roll", "yaw")) else 1.0 for name in names),
         license="Apache-2.0",
         origin="Gaitway; sized after public figures of the Unitree G1",
     )
@@ -77,6 +79,12 @@ def h23() -> Robot:
 
 def _kind(joint_name: str) -> str:
     return joint_name.removesuffix("_joint").removeprefix("left_").removeprefix("right_")
+
+
+def _other_side(joint_name: str) -> str:
+    if joint_name.startswith("left_"):
+        return "right_" + joint_name.removeprefix("left_")
+    return "left_" + joint_name.removeprefix("right_") if joint_name.startswith("right_") else joint_name
 
 
 def _mirrored_home(joint_name: str) -> float:

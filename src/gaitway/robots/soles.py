@@ -1,0 +1,93 @@
+"""What a robot stands on: its foot geoms, and the height at which they touch the ground."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mujoco
+import numpy as np
+
+from gaitway.errors import UnknownNameError
+from gaitway.robots.robot import RobotError
+
+_SAME_HEIGHT = 0.02
+"""A body is taken for a foot if a geom of it comes this near to the lowest of all [m]."""
+_GEOM = mujoco.mjtGeom
+
+
+def foot_geoms(model: mujoco.MjModel, data: mujoco.MjData, feet: Sequence[str]) -> list[str]:
+    """Names of the geoms that the robot stands on, those of the left foot first.
+
+    Args:
+        model: the robot's model; every geom has a name.
+        data: at the home pose.
+        feet: bodies, all of whose collision geoms count, or geoms; empty for the bodies that reach lowest.
+
+    Raises:
+        UnknownNameError: the model has no such body or geom.
+        RobotError: a body or geom cannot touch the ground.
+    """
+    solid = [g for g in range(model.ngeom) if _collides(model, g) and model.geom_bodyid[g] != 0]
+    if feet:
+        chosen = [geom for name in feet for geom in _named(model, name, solid)]
+    else:
+        height = {g: lowest_point(model, data, g) for g in solid}
+        if not height:
+            raise RobotError("the model has no geom that can touch the ground")
+        bodies = {model.geom_bodyid[g] for g in solid if height[g] < min(height.values()) + _SAME_HEIGHT}
+        chosen = [g for g in solid if model.geom_bodyid[g] in bodies]
+    chosen.sort(key=lambda g: -data.xpos[model.geom_bodyid[g], 1])
+    return [model.geom(g).name for g in dict.fromkeys(chosen)]
+
+
+def sole_height(model: mujoco.MjModel, data: mujoco.MjData, geoms: Sequence[str]) -> float:
+    """Height of the lowest point of some geoms in world frame [m]."""
+    return min(lowest_point(model, data, model.geom(name).id) for name in geoms)
+
+
+def lowest_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> float:
+    """Height of a geom's lowest point in world frame [m]."""
+    down = data.geom_xmat[geom].reshape(3, 3)[2]  # the vertical in the geom's frame
+    size, kind = model.geom_size[geom], model.geom_type[geom]
+    if kind == _GEOM.mjGEOM_SPHERE:
+        reach = size[0]
+    elif kind == _GEOM.mjGEOM_CAPSULE:
+        reach = size[0] + size[1] * abs(down[2])
+    elif kind == _GEOM.mjGEOM_CYLINDER:
+        reach = size[0] * np.hypot(down[0], down[1]) + size[1] * abs(down[2])
+    elif kind == _GEOM.mjGEOM_ELLIPSOID:
+        reach = np.linalg.norm(size * down)
+    elif kind == _GEOM.mjGEOM_BOX:
+        reach = size @ np.abs(down)
+    elif kind == _GEOM.mjGEOM_MESH:
+        mesh = model.geom_dataid[geom]
+        first = model.mesh_vertadr[mesh]
+        reach = -(model.mesh_vert[first : first + model.mesh_vertnum[mesh]] @ down).min()
+    else:
+        raise RobotError(
+            f"geom {model.geom(geom).name!r} is of a kind that no foot can be: {_GEOM(kind).name}"
+        )
+    return float(data.geom_xpos[geom, 2] - reach)
+
+
+def _collides(model: mujoco.MjModel, geom: int) -> bool:
+    return bool(model.geom_contype[geom] or model.geom_conaffinity[geom])
+
+
+def _named(model: mujoco.MjModel, name: str, solid: Sequence[int]) -> list[int]:
+    """The collision geoms of the body of that name, or the geom of that name."""
+    bodies = {model.body(b).name: b for b in range(1, model.nbody)}
+    geoms = {model.geom(g).name: g for g in range(model.ngeom) if model.geom_bodyid[g] != 0}
+    if name in bodies:
+        found = [g for g in solid if model.geom_bodyid[g] == bodies[name]]
+        if not found:
+            solid_bodies = sorted({model.body(model.geom_bodyid[g]).name for g in solid})
+            raise RobotError(
+                f"foot {name!r} is a body without collision geoms; bodies with some: {', '.join(solid_bodies)}"
+            )
+        return found
+    if name not in geoms:
+        raise UnknownNameError("foot (a body or a geom)", name, {*bodies, *geoms})
+    if geoms[name] not in solid:
+        raise RobotError(f"foot {name!r} is a geom that collides with nothing: contype and conaffinity are 0")
+    return [geoms[name]]

@@ -45,6 +45,21 @@ def multiply(left: Array, right: Array) -> Array:
     return xp.concat([w, lw * rv + rw * lv + _cross(lv, rv, xp)], axis=-1)
 
 
+def yaw(quat: Array) -> Array:
+    """Heading of unit quaternions wxyz: the angle of the turned x axis in the plane [rad]. Shape (...,)."""
+    xp = array_namespace(quat)
+    w, x, y, z = quat[..., 0], quat[..., 1], quat[..., 2], quat[..., 3]
+    return xp.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+
+
+def about_z(vector: Array, angle: Array) -> Array:
+    """Vectors (..., 3) turned about the z axis by angles (...,) [rad]."""
+    xp = array_namespace(vector, angle)
+    cos, sin = xp.cos(angle), xp.sin(angle)
+    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
+    return xp.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
+
+
 def _cross(a: Array, b: Array, xp: Any) -> Array:
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]

@@ -95,7 +95,7 @@ def test_a_newer_schema_is_refused_by_its_number(toy_policy: Path, tmp_path: Pat
     path = _edited(
         toy_policy, tmp_path / "p.onnx", lambda model, spec: spec.update(schema_version=99, new_field=1)
     )
-    with pytest.raises(PolicyError, match="schema version 99; this Gaitway reads up to 1"):
+    with pytest.raises(PolicyError, match="schema version 99; this Gaitway reads up to 2"):
         load_policy(path)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from gaitway.errors import UnknownNameError
+from gaitway.errors import GaitwayError, UnknownNameError
 from gaitway.policy import TERMS, ObservationBuilder, Sensors, TermSpec
 from gaitway.policy.terms import get_terms
 
@@ -25,6 +25,9 @@ def sensors(n: int = 4, seed: int = 0) -> Sensors:
         last_action=rng.normal(size=(n, 3)),
         home_joint_pos=rng.normal(size=3),
         imu_mounting_quat=MOUNTING.as_quat(scalar_first=True),
+        command=rng.normal(size=(n, 3)),
+        gait_clock=rng.normal(size=(n, 2)),
+        base_lin_vel_b=rng.normal(size=(n, 3)),
     )
 
 
@@ -68,6 +71,11 @@ def test_no_term_sees_the_heading() -> None:
     other = replace(given, imu_quat_w=turned.as_quat(scalar_first=True))
     for term in TERMS.values():
         np.testing.assert_allclose(term.function(other), term.function(given), atol=1e-12)
+
+
+def test_a_term_without_its_sensor_value_says_which() -> None:
+    with pytest.raises(GaitwayError, match="needs the sensor value 'command', which was not given"):
+        TERMS["command"].function(replace(sensors(), command=None))
 
 
 def test_unknown_term_names_the_nearest() -> None:

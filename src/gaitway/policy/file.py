@@ -101,11 +101,13 @@ def replay_difference(runtime: PolicyRuntime) -> float:
 
 def replay(runtime: PolicyRuntime, trace: GoldenTrace) -> list:
     """Run a trace's sensor values through the runtime from a fresh start; one PolicyStep per record."""
-    runtime.reset()
-    return [
-        runtime.step(*(np.array(value) for value in values))
-        for values in zip(trace.joint_pos, trace.joint_vel, trace.imu_quat_w, trace.imu_ang_vel, strict=True)
-    ]
+    runtime.reset(trace.start_phase)
+    nothing = [[0.0, 0.0, 0.0]] * len(trace.joint_pos)
+    columns = (
+        trace.joint_pos, trace.joint_vel, trace.imu_quat_w, trace.imu_ang_vel, trace.command or nothing,
+        trace.base_lin_vel_b or nothing,
+    )  # fmt: skip
+    return [runtime.step(*(np.array(value) for value in values)) for values in zip(*columns, strict=True)]
 
 
 def _check_shapes(spec: PolicySpec, session: onnxruntime.InferenceSession, name: str) -> None:
@@ -122,9 +124,13 @@ def _check_shapes(spec: PolicySpec, session: onnxruntime.InferenceSession, name:
         "imu_ang_vel": 3, "obs": spec.obs_size, "action": len(spec.action.joint_names),
         "joint_pos_target": len(spec.robot.joint_names),
     }  # fmt: skip
+    if spec.command is not None:
+        sizes["command"] = 3
+    if any(term.name == "base_lin_vel" for term in spec.observation):
+        sizes["base_lin_vel_b"] = 3
     for trace in spec.golden_traces:
         for field, size in sizes.items():
-            rows = getattr(trace, field)
+            rows = getattr(trace, field) or []
             if len(rows) != len(trace.joint_pos) or any(len(row) != size for row in rows):
                 raise PolicyError(
                     f"{name}: a golden trace's {field} is not of shape ({len(trace.joint_pos)}, {size})"

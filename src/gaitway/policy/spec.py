@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from gaitway.errors import GaitwayError
+from gaitway.policy.gait import Gait
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+Setting = Literal["home_joint_pos", "stiffness", "damping"]
+"""What a controller sets or computes itself, so that a policy may bring values of its own."""
 
 
 class PolicyError(GaitwayError):
@@ -26,7 +32,7 @@ class TermSpec:
     unit: str
     frame: str
     topic: str
-    """The topic that measures it on a robot, or "controller"."""
+    """The topic that measures it on a robot, "controller" for what a controller knows, or empty."""
     scale: float = 1.0
     clip: tuple[float, float] | None = None
     """Bounds after scaling."""
@@ -46,8 +52,8 @@ class ActionSpec:
     """[rad]"""
     clip: float
     """Bound of the absolute network output."""
-    trained_delay_steps: tuple[int, int]
-    """Fewest and most control steps of latency in training; a controller adds none of its own."""
+    trained_delay_steps: tuple[float, float]
+    """Least and most latency in training [control steps]; a controller adds none of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,9 @@ class RobotSpec:
     """[rad]"""
     imu_mounting_quat: tuple[float, float, float, float]
     """Orientation of the IMU in base frame, wxyz."""
+    own: tuple[Setting, ...] = ()
+    """Fields that are the policy's own where the robot's nominal values differ: a controller sets these gains on
+    the robot, and takes joint positions relative to this home pose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +108,32 @@ class Origin:
     """ISO 8601, UTC."""
     source_commit: str | None
     task: str
+    """What it was evaluated on."""
     algorithm: str
-    seed: int
-    env_steps: int
+    seed: int | None
+    """None where Gaitway did not train it, as `env_steps`."""
+    env_steps: int | None
     evaluation: dict[str, float]
     license: str = "Apache-2.0"
+    source: str | None = None
+    """Who trained it, and with what, where Gaitway did not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec:
+    """The velocity commands that the policy was trained to follow; others are clipped to these ranges."""
+
+    lin_vel_x: tuple[float, float]
+    """Forward velocity [m/s]."""
+    lin_vel_y: tuple[float, float]
+    """Velocity to the left [m/s]."""
+    ang_vel_z: tuple[float, float]
+    """Yaw rate, counter-clockwise [rad/s]."""
+
+    def clip(self, command: np.ndarray) -> np.ndarray:
+        """The nearest command within the ranges. Shape (..., 3)."""
+        lower, upper = zip(self.lin_vel_x, self.lin_vel_y, self.ang_vel_z, strict=True)
+        return np.clip(command, lower, upper)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +154,12 @@ class GoldenTrace:
     """Network output after its clip. Shape (steps, num_actions)."""
     joint_pos_target: list[list[float]]
     """[rad] Shape (steps, num_joints)."""
+    command: list[list[float]] | None = None
+    """Velocity commands vx, vy [m/s], yaw rate [rad/s]; None for a policy without. Shape (steps, 3)."""
+    start_phase: float = 0.0
+    """Gait phase at the first step [rad]."""
+    base_lin_vel_b: list[list[float]] | None = None
+    """For a policy that observes it, which runs in simulation only [m/s]. Shape (steps, 3)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +174,10 @@ class PolicySpec:
     observation: tuple[TermSpec, ...]
     action: ActionSpec
     envelope: Envelope
+    command: CommandSpec | None = None
+    """None for a policy that takes no velocity command."""
+    gait: Gait | None = None
+    """The rhythm behind the observation term `gait_clock`."""
     golden_traces: tuple[GoldenTrace, ...] = ()
 
     @property
@@ -188,6 +228,12 @@ class PolicySpec:
                 "the policy file's spec contradicts itself: the action's joints must be the robot's, in their "
                 f"order, and step_dt above 0; it is {self.step_dt}"
             )
+        observed = {term.name for term in self.observation}
+        for name, given in (("command", self.command), ("gait_clock", self.gait)):
+            if name in observed and given is None:
+                raise PolicyError(
+                    f"the policy file's spec contradicts itself: it observes {name} without describing it"
+                )
         wrong = [f"{name} has {count}" for name, count in fields.items() if count != joints]
         if wrong:
             raise PolicyError(

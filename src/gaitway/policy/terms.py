@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from array_api_compat import array_namespace
 
 from gaitway import rotation
-from gaitway.errors import UnknownNameError
+from gaitway.errors import GaitwayError, UnknownNameError
 from gaitway.rotation import Array
 
 
@@ -34,6 +34,12 @@ class Sensors:
     """The home pose [rad]. Shape (num_joints,)."""
     imu_mounting_quat: Array
     """Orientation of the IMU in base frame, unit quaternion wxyz. Shape (4,)."""
+    command: Array | None = None
+    """Velocity command: vx, vy [m/s] and yaw rate [rad/s] in the yaw-aligned base frame. Shape (n, 3)."""
+    gait_clock: Array | None = None
+    """Sine and cosine of the gait's phase, zeros to stand. Shape (n, 2)."""
+    base_lin_vel_b: Array | None = None
+    """Linear velocity of the base in base frame [m/s], which only a simulation knows. Shape (n, 3)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,12 @@ class Term:
     unit: str
     frame: str
     topic: str
-    """The topic that measures it on a robot; for what the controller itself knows, "controller"."""
+    """The topic that measures it on a robot; "controller" for what the controller itself knows; empty where
+    no robot measures it."""
+    mirror: tuple[float, ...] | None = None
+    """Signs that reflection left to right gives the values; None for one value per joint."""
+    instead: str = ""
+    """What to observe in place of a term that no robot measures."""
 
     @property
     def name(self) -> str:
@@ -83,15 +94,47 @@ def last_action(sensors: Sensors) -> Array:
     return sensors.last_action
 
 
+def command(sensors: Sensors) -> Array:
+    """Velocity command: vx, vy [m/s] and yaw rate [rad/s] in the yaw-aligned base frame."""
+    return _given(sensors.command, "command")
+
+
+def gait_clock(sensors: Sensors) -> Array:
+    """Sine and cosine of the gait's phase; zeros while the command is to stand."""
+    return _given(sensors.gait_clock, "gait_clock")
+
+
+def base_lin_vel(sensors: Sensors) -> Array:
+    """Linear velocity of the base in base frame [m/s]."""
+    return _given(sensors.base_lin_vel_b, "base_lin_vel_b")
+
+
+def _given(value: Array | None, name: str) -> Array:
+    if value is None:
+        raise GaitwayError(f"an observation term needs the sensor value {name!r}, which was not given")
+    return value
+
+
 JOINT_POS_REL = Term(joint_pos_rel, None, "rad", "joint", "/joint_states")
 JOINT_VEL = Term(joint_vel, None, "rad/s", "joint", "/joint_states")
-BASE_ANG_VEL = Term(base_ang_vel, 3, "rad/s", "base", "/imu/data")
-PROJECTED_GRAVITY = Term(projected_gravity, 3, "1", "base", "/imu/data")
+BASE_ANG_VEL = Term(base_ang_vel, 3, "rad/s", "base", "/imu/data", mirror=(-1.0, 1.0, -1.0))
+PROJECTED_GRAVITY = Term(projected_gravity, 3, "1", "base", "/imu/data", mirror=(1.0, -1.0, 1.0))
 LAST_ACTION = Term(last_action, None, "1", "joint", "controller")
+COMMAND = Term(command, 3, "m/s, m/s, rad/s", "base, yaw only", "/cmd_vel", mirror=(1.0, -1.0, -1.0))
+GAIT_CLOCK = Term(gait_clock, 2, "1", "none", "controller", mirror=(-1.0, -1.0))
+BASE_LIN_VEL = Term(
+    base_lin_vel, 3, "m/s", "base", "", mirror=(1.0, -1.0, 1.0),
+    instead="a history of joint_pos_rel, joint_vel and base_ang_vel (history=5), or base_lin_vel as a "
+    "privileged term, which only the critic sees",
+)  # fmt: skip
 
 TERMS: dict[str, Term] = {
-    term.name: term for term in (JOINT_POS_REL, JOINT_VEL, BASE_ANG_VEL, PROJECTED_GRAVITY, LAST_ACTION)
-}
+    term.name: term
+    for term in (
+        JOINT_POS_REL, JOINT_VEL, BASE_ANG_VEL, PROJECTED_GRAVITY, LAST_ACTION, COMMAND, GAIT_CLOCK,
+        BASE_LIN_VEL,
+    )
+}  # fmt: skip
 
 
 def get_terms(names: Sequence[str]) -> list[Term]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gaitway.sim.simulation import SimError
+from gaitway.sim.errors import SimError
 
 _TIMEOUT_S = 60.0
 

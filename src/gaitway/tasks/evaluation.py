@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from scipy.stats import binomtest
@@ -17,11 +18,32 @@ from gaitway.tasks.vector_env import VectorEnv
 EVALUATION_SEED = 20_240
 """Evaluation draws its noise and pushes from this seed unless told otherwise; training seeds are small."""
 
+_AVERAGED_S = 1.0
+_SETTLING_S = 2.0
+_AFTER_PUSH_S = 1.5
 _ENVELOPE_ROBOTS = 64
 _ENVELOPE_QUANTILE = 0.999
 
 Act = Callable[[np.ndarray], np.ndarray]
 """From observations (n, obs_size) to actions (n, num_joints)."""
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Root mean squares of velocity errors, over robots and time after the first 2 s.
+
+    An error is that of the velocity averaged over the last second, because a walking body sways within a step, in
+    the yaw-aligned base frame. A fallen robot's remaining time counts as an error of the whole command.
+    """
+
+    velocity_error_rms: float
+    """Planar, without the 1.5 s after each push [m/s]."""
+    yaw_rate_error_rms: float
+    """Without the 1.5 s after each push [rad/s]."""
+    velocity_error_rms_with_pushes: float
+    """[m/s]"""
+    yaw_rate_error_rms_with_pushes: float
+    """[rad/s]"""
 
 
 @dataclass(frozen=True)
@@ -36,11 +58,26 @@ class Evaluation:
     """Time until the end [s]. Shape (num_robots,)."""
     envelope: Envelope
     """What the surviving robots did."""
+    tracking: Tracking | None
+    """How velocity commands were followed; None for a task without."""
+    diverged: int
+    """Episodes that ended because the physics diverged."""
 
     @property
     def survival(self) -> float:
         """Share of robots upright to the end."""
         return float(self.survived.mean())
+
+    def figures(self) -> dict[str, float]:
+        """The evaluation in numbers, as policy files and `--json` state it."""
+        return {
+            "survival": self.survival,
+            "return": float(self.episode_return.mean()),
+            "episode_s": float(self.episode_s.mean()),
+            "robots": float(len(self.survived)),
+            "diverged": float(self.diverged),
+            **(asdict(self.tracking) if self.tracking else {}),
+        }
 
 
 def zero_action(obs: np.ndarray, num_actions: int) -> np.ndarray:
@@ -69,7 +106,7 @@ def evaluate(
 
     Args:
         act: the policy, without exploration.
-        task: the task; its noise, latency and pushes apply.
+        task: the task; its noise, latency, differences between robots and pushes apply, in full.
         robot: the robot.
         num_robots: how many run side by side.
         episode_s: length of the episode [s]; default the task's.
@@ -80,6 +117,7 @@ def evaluate(
     """
     if episode_s is not None:
         task = replace(task, episode_s=episode_s)
+    task = task.for_evaluation()
     env = VectorEnv(task, robot, num_robots, seed=seed, num_threads=num_threads)
     obs, _ = env.reset()
     running = np.ones(num_robots, dtype=bool)
@@ -87,18 +125,67 @@ def evaluate(
     episode_return = np.zeros(num_robots)
     steps = np.zeros(num_robots, dtype=np.int64)
     record = _EnvelopeRecord(env, min(num_robots, _ENVELOPE_ROBOTS))
+    tracking = _TrackingRecord(env) if task.commands else None
+    diverged = 0
     for step in range(task.episode_steps):
         action = act(obs)
         record.before(action)
-        obs, reward, terminated, truncated, _ = env.step(action)
+        obs, reward, terminated, truncated, infos = env.step(action)
+        diverged += int((infos["diverged"] & running).sum())
         episode_return[running] += reward[running]
         steps[running] += 1
         survived |= running & truncated
         running &= ~(terminated | truncated)
         record.after(running)
+        if tracking is not None:
+            tracking.after(running | truncated, infos["push"])
         if on_step is not None:
             on_step(step + 1, task.episode_steps)
-    return Evaluation(survived, episode_return, steps * task.step_dt, record.envelope(survived))
+    return Evaluation(
+        survived,
+        episode_return,
+        steps * task.step_dt,
+        record.envelope(survived),
+        tracking and tracking.result(),
+        diverged,
+    )
+
+
+class _TrackingRecord:
+    """Collects how robots follow the command that they began with."""
+
+    def __init__(self, env: VectorEnv):
+        self._env = env
+        self._command = env.command.copy()
+        self._window: deque[np.ndarray] = deque(maxlen=round(_AVERAGED_S / env.task.step_dt))
+        self._since_push = np.full(env.num_envs, np.inf)
+        self._squares: list[np.ndarray] = []
+        self._quiet: list[np.ndarray] = []
+        self._step = 0
+
+    def after(self, running: np.ndarray, pushed: np.ndarray) -> None:
+        sim, step_dt = self._env.sim, self._env.task.step_dt
+        yaw = rotation.yaw(sim.base_quat_w)
+        x, y = sim.base_lin_vel_w[:, 0], sim.base_lin_vel_w[:, 1]
+        forward, left = np.cos(yaw) * x + np.sin(yaw) * y, np.cos(yaw) * y - np.sin(yaw) * x
+        self._window.append(np.stack([forward, left, sim.base_ang_vel_b[:, 2]], axis=1))
+        self._since_push = np.where(pushed, 0.0, self._since_push + step_dt)
+        self._step += 1
+        if self._step * step_dt <= _SETTLING_S:
+            return
+        error = np.where(running[:, None], np.mean(self._window, axis=0) - self._command, self._command)
+        square = np.square(error)
+        self._squares.append(np.stack([square[:, 0] + square[:, 1], square[:, 2]], axis=1))
+        self._quiet.append(~running | (self._since_push >= _AFTER_PUSH_S))
+
+    def result(self) -> Tracking | None:
+        """The root mean squares; None where the episode was too short for any."""
+        if not self._squares:
+            return None
+        squares, quiet = np.stack(self._squares), np.stack(self._quiet)
+        without = np.sqrt(squares[quiet].mean(axis=0)) if quiet.any() else np.full(2, np.nan)
+        everything = np.sqrt(squares.mean(axis=(0, 1)))
+        return Tracking(float(without[0]), float(without[1]), float(everything[0]), float(everything[1]))
 
 
 class _EnvelopeRecord:
@@ -116,9 +203,9 @@ class _EnvelopeRecord:
         self._valid: list[np.ndarray] = []
 
     def before(self, action: np.ndarray) -> None:
-        clip = self._env.task.action.clip
-        action = np.clip(action[: self._count], -clip, clip)
-        target = self._home + self._env.task.action.scale * action
+        spec = self._env.action_spec
+        action = np.clip(action[: self._count], -spec.clip, spec.clip)
+        target = np.array(spec.offset) + np.array(spec.scale) * action
         previous = np.broadcast_to(self._home, target.shape) if self._target is None else self._target
         self._target_step.append(np.abs(target - previous).astype(np.float32))
         self._target = target

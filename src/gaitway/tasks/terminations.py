@@ -13,5 +13,5 @@ def tilted(step: StepView) -> np.ndarray:
 
 
 def sunk(step: StepView) -> np.ndarray:
-    """The base is below 60 % of its home height."""
-    return step.sim.base_pos_w[:, 2] < 0.6 * step.sim.robot.home_base_height
+    """The base is below 60 % of its home height over the ground."""
+    return step.base_height < 0.6 * step.sim.robot.home_base_height

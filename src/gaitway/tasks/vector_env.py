@@ -1,14 +1,16 @@
 """Runs a task on many robots behind Gymnasium's `VectorEnv`.
 
 One call of `step` is one control step of every robot. What one robot meets never depends on another:
-noise, pushes and initial states are drawn for every robot at every step, whether used or not, so that a
-robot's pushes up to its first fall are the same whatever policy runs, and all of its draws are the same
+noise, pushes, commands and initial states are drawn for every robot at every step, whether used or not, so that
+a robot's pushes up to its first fall are the same whatever policy runs, and all of its draws are the same
 whatever happens to its neighbours.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,17 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector import VectorEnv as GymnasiumVectorEnv
 from gymnasium.vector.utils import batch_space
 
-from gaitway.policy import ObservationBuilder, Sensors
+from gaitway import rotation
+from gaitway.policy import Sensors
+from gaitway.policy.gait import advance_phase, gait_clock
 from gaitway.robots import Robot
 from gaitway.sim import Simulation
-from gaitway.tasks.task import StepView, Task, TaskError
+from gaitway.tasks.pushing import PushSchedule
+from gaitway.tasks.sensing import Sensing
+from gaitway.tasks.task import VELOCITY_WINDOW_S, Reward, StepView, Task, TaskError
+
+START_SPREAD = 0.5
+"""Robots start at most this far from the middle of their tile along each axis [m]."""
 
 
 class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
@@ -30,7 +39,8 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     network outputs, shape (num_envs, num_joints), clipped to `task.action.clip`. Episodes that end are reset
     in the same step: the last observation of the old episode is `infos["final_obs"]` where
     `infos["_final_obs"]` is true. `infos["diverged"]` marks episodes that ended because the physics
-    diverged, and `infos["push"]` the robots that a push began on.
+    diverged, and `infos["push"]` the robots that a push began on. `infos["privileged"]`, and at an episode's
+    end `infos["final_privileged"]`, are what the critic sees beside the observation.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012 (Gymnasium's name)
@@ -42,8 +52,12 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             task: what to learn.
             robot: on which robot.
             num_envs: how many robots.
-            seed: source of all randomness; `reset(seed=...)` replaces it.
+            seed: source of all randomness; `reset(seed=...)` replaces it, except for how the robots and the ground
+                are.
             num_threads: threads that step the physics; results do not depend on it.
+
+        Raises:
+            TaskError: the task has a gait and the robot is no biped.
         """
         self.task = task
         self.robot = robot
@@ -54,27 +68,61 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             physics_dt=task.physics_dt,
             decimation=task.decimation,
             num_threads=num_threads,
+            max_delay_s=task.action.delay_steps[1] * task.step_dt,
+            randomization=task.randomization,
+            terrain=task.terrain,
+            seed=seed,
+            solver=task.solver,
+            cone=task.cone,
         )
+        feet = self.sim.foot_pos_w.shape[1]
+        if task.gait is not None and feet != 2:
+            raise TaskError(f"task {task.name!r} has a gait for 2 feet; robot {robot.name!r} has {feet}")
         self.observation_spec = tuple(term.spec(robot) for term in task.observation)
         self.action_spec = task.action.spec(robot)
-        self._builder = ObservationBuilder(self.observation_spec)
-        self._noise = [term.noise for term in task.observation]
+        self._sensing = Sensing(task.observation, self.observation_spec, num_envs)
         bound = np.full(robot.num_joints, task.action.clip, dtype=np.float32)
-        self.single_observation_space = spaces.Box(-np.inf, np.inf, (self._builder.size,), np.float32)
+        self.single_observation_space = spaces.Box(-np.inf, np.inf, (self._sensing.size,), np.float32)
         self.single_action_space = spaces.Box(-bound, bound, dtype=np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self.privileged_size = sum(len(term.mirror) for term in task.privileged)
+        """Values that the critic sees beside the observation."""
         self._home = np.array(robot.home_joint_pos)
-        self._effort_limit = np.array(robot.effort_limit)
+        self._action_scale = task.action.joint_scale(robot)
+        self._action_offset = task.action.joint_offset(robot)
+        self._rewards = [(_function(term, robot), term.weight * task.step_dt) for term in task.rewards]
+        self._constants = {
+            "sim": self.sim,
+            "home_joint_pos": self._home,
+            "effort_limit": np.array(robot.effort_limit),
+            "soft_range": (
+                (robot.position_lower + robot.position_upper) / 2.0,
+                0.45 * (robot.position_upper - robot.position_lower),
+            ),
+            "home_foot_height": robot.home_base_height + self.sim.home_foot_pos_b[:, 2],
+            "gait": task.gait,
+        }
         self._imu_mounting_quat = np.array(robot.imu.quat)
         self._seed(seed)
+        self.metrics: dict[str, float] = {}
+        """How the robots did in the newest step: the curriculum's mean level, the share that diverged, and the mean
+        of each reward term, weighted, per second."""
         self.episode_step = np.zeros(num_envs, dtype=np.int64)
         """Control steps since each robot's reset. Shape (num_envs,)."""
+        self.command = np.zeros((num_envs, 3))
+        """Velocity command of each robot: vx, vy [m/s], yaw rate [rad/s]. Shape (num_envs, 3)."""
+        self.gait_phase = np.zeros(num_envs)
+        """Phase of each robot's gait [rad]. Shape (num_envs,)."""
+        spread = task.terrain is not None and task.curriculum is None
+        self.level = np.linspace(0.0, 1.0, num_envs) if spread else np.zeros(num_envs)
+        """Each robot's place in the curriculum or, where there is none, on the terrain, 0 to 1. Shape (num_envs,)."""
+        self._start_phase = np.zeros(num_envs)
         self._last_action = np.zeros((num_envs, robot.num_joints))
-        longest = task.action.delay_steps[1]
-        self._newest_actions = np.zeros((longest + 1, num_envs, robot.num_joints))  # newest first
-        self._delay_steps = np.zeros(num_envs, dtype=np.int64)
-        self._next_push_step = np.zeros(num_envs, dtype=np.int64)
+        self._pushing = PushSchedule(task.pushes, num_envs, task.step_dt)
+        self._next_command_step = np.zeros(num_envs, dtype=np.int64)
+        self._measured_sum = np.zeros(num_envs)
+        self._mean_velocity = np.zeros((num_envs, 3))
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -82,21 +130,24 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Begin an episode on every robot.
 
         Args:
-            seed: new source of randomness, or None to go on with the present one.
+            seed: new source of randomness, which also starts the curriculum anew, or None to go on with the
+                present one.
             options: `{"desynchronize": True}` starts each episode at a random age, so that training does
                 not see all time limits at once.
 
         Returns:
-            Observations, shape (num_envs, obs_size), and an empty info.
+            Observations, shape (num_envs, obs_size), and infos.
         """
         if seed is not None:
             self._seed(seed)
+            self.level[:] = 0.0
         everyone = np.ones(self.num_envs, dtype=bool)
         self._begin_episodes(everyone)
         if options and options.get("desynchronize"):
-            self.episode_step[:] = self._reset_rng.integers(0, self.task.episode_steps, self.num_envs)
-            self._next_push_step += self.episode_step
-        return self._observe(everyone, self._draw_noise()), {}
+            self.set_episode_step(self._reset_rng.integers(0, self.task.episode_steps, self.num_envs))
+        obs = self._sensing.observe(self.sensors(), everyone, self._sensing.draw_noise(self._noise_rng))
+        nothing = np.zeros_like(self._last_action)
+        return obs, self._privileged(self._view(nothing, np.zeros(self.num_envs, dtype=bool)))
 
     def step(
         self, actions: np.ndarray
@@ -120,148 +171,228 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 f" with {np.count_nonzero(~np.isfinite(action))} values that are not finite"
             )
         action = np.clip(action, -self.task.action.clip, self.task.action.clip)
-        pushed = self._push()
-        self.sim.set_command(self._home + self.task.action.scale * self._delayed(action))
+        hardness = self._eased(self.task.curriculum.pushes if self.task.curriculum else 1.0)
+        pushed = self._pushing.push(self.sim, self.episode_step, self._push_rng, hardness)
+        self.sim.set_command(self._action_offset + self._action_scale * action)
         diverged = self.sim.step()
         self.episode_step += 1
+        self._advance_gait()
+        self._average_velocity()
 
-        view = self._view(action, np.zeros(self.num_envs, dtype=bool))
         terminated = diverged.copy()
+        view = self._view(action, np.zeros(self.num_envs, dtype=bool))
         for term in self.task.terminations:
             terminated |= term(view)
-        truncated = (self.episode_step >= self.task.episode_steps) & ~terminated
-        reward = np.zeros(self.num_envs)
-        view = self._view(action, terminated)
-        for term in self.task.rewards:
-            reward += (term.weight * self.task.step_dt) * term.function(view)
-        reward[diverged] = 0.0
+        view.terminated[:] = terminated
+        truncated = ((self.episode_step >= self.task.episode_steps) | self._off_the_ground()) & ~terminated
+        terms = np.stack([weight * function(view) for function, weight in self._rewards])
+        terms[:, diverged] = 0.0
+        reward = terms.sum(axis=0)
         self._last_action = action
+        infos: dict[str, Any] = {"push": pushed, "diverged": diverged, **self._privileged(view)}
+        self.metrics = self._metrics(terms, diverged)
+        self._grade(view, terminated, truncated)
 
-        noise = self._draw_noise()
-        nobody = np.zeros(self.num_envs, dtype=bool)
-        obs = self._observe(nobody, noise)
-        infos: dict[str, Any] = {"push": pushed, "diverged": diverged}
+        self._renew_commands()
+        noise = self._sensing.draw_noise(self._noise_rng)
+        obs = self._sensing.observe(self.sensors(), np.zeros(self.num_envs, dtype=bool), noise)
         ended = terminated | truncated
         self._begin_episodes(ended)
         if ended.any():
             infos["final_obs"], infos["_final_obs"] = obs, ended
-            obs = self._observe(ended, noise, again=True)
+            obs = self._sensing.observe(self.sensors(), ended, noise, again=True)
+            if self.privileged_size:
+                infos["final_privileged"] = infos["privileged"]
+                infos |= self._privileged(self._view(self._last_action, np.zeros_like(ended)))
         return obs, reward.astype(np.float32), terminated, truncated, infos
+
+    def set_episode_step(self, episode_step: np.ndarray) -> None:
+        """Let episodes be of another age [control steps], shape (num_envs,); what is planned for them moves along."""
+        change = episode_step - self.episode_step
+        for steps in (self.episode_step, self._pushing.next_step, self._next_command_step):
+            steps += change
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Everything that the next steps depend on; arrays only."""
-        generators = [self._noise_rng, self._push_rng, self._reset_rng]
-        states = json.dumps([generator.bit_generator.state for generator in generators])
+        states = json.dumps([generator.bit_generator.state for generator in self._generators])
         return {
             "rng": np.frombuffer(states.encode(), dtype=np.uint8).copy(),
-            "episode_step": self.episode_step.copy(),
-            "last_action": self._last_action.copy(),
-            "newest_actions": self._newest_actions.copy(),
-            "delay_steps": self._delay_steps.copy(),
-            "next_push_step": self._next_push_step.copy(),
+            **{name: value.copy() for name, value in self._robots().items()},
             **{f"sim.{key}": value for key, value in self.sim.state_dict().items()},
-            **{f"history.{key}": value for key, value in self._builder.state_dict().items()},
+            **{f"sensing.{key}": value for key, value in self._sensing.state_dict().items()},
         }
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Continue from what `state_dict` returned."""
-        generators = [self._noise_rng, self._push_rng, self._reset_rng]
-        for generator, saved in zip(generators, json.loads(state["rng"].tobytes().decode()), strict=True):
-            generator.bit_generator.state = saved
-        self.episode_step[:] = state["episode_step"]
-        self._last_action = state["last_action"].copy()
-        self._newest_actions = state["newest_actions"].copy()
-        self._delay_steps[:] = state["delay_steps"]
-        self._next_push_step[:] = state["next_push_step"]
+        saved = json.loads(state["rng"].tobytes().decode())
+        for generator, generator_state in zip(self._generators, saved, strict=True):
+            generator.bit_generator.state = generator_state
+        for name, value in self._robots().items():
+            value[:] = state[name]
         self.sim.load_state_dict(_below("sim.", state))
-        self._builder.load_state_dict(_below("history.", state))
+        self._sensing.load_state_dict(_below("sensing.", state))
 
     def sensors(self) -> Sensors:
-        """The robots' raw sensor values now, without noise."""
+        """The robots' raw sensor values now, with constant errors but without noise and delay."""
+        moves = self.task.commands is not None
         return Sensors(
-            joint_pos=self.sim.joint_pos,
+            joint_pos=self.sim.measured_joint_pos,
             joint_vel=self.sim.joint_vel,
             imu_quat_w=self.sim.imu_quat_w,
             imu_ang_vel=self.sim.imu_ang_vel,
             last_action=self._last_action,
             home_joint_pos=self._home,
             imu_mounting_quat=self._imu_mounting_quat,
+            command=self.command if moves else None,
+            gait_clock=gait_clock(self.gait_phase, self.command) if self.task.gait else None,
+            base_lin_vel_b=self._base_lin_vel_b() if self._observes_lin_vel else None,
         )
 
+    @property
+    def _observes_lin_vel(self) -> bool:
+        return any(spec.name == "base_lin_vel" for spec in self.observation_spec)
+
+    def _base_lin_vel_b(self) -> np.ndarray:
+        return rotation.rotate(rotation.conjugate(self.sim.base_quat_w), self.sim.base_lin_vel_w)
+
     def _seed(self, seed: int) -> None:
-        noise, push, reset = np.random.SeedSequence(seed).spawn(3)
-        self._noise_rng = np.random.default_rng(noise)
-        self._push_rng = np.random.default_rng(push)
-        self._reset_rng = np.random.default_rng(reset)
+        self._generators = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
+        self._noise_rng, self._push_rng, self._reset_rng, self._command_rng = self._generators
+
+    def _robots(self) -> dict[str, np.ndarray]:
+        """The arrays that hold the robots' places in their episodes, by name."""
+        return {
+            "episode_step": self.episode_step,
+            "command": self.command,
+            "gait_phase": self.gait_phase,
+            "start_phase": self._start_phase,
+            "level": self.level,
+            "measured_sum": self._measured_sum,
+            "mean_velocity": self._mean_velocity,
+            "last_action": self._last_action,
+            "next_push_step": self._pushing.next_step,
+            "next_command_step": self._next_command_step,
+        }
 
     def _begin_episodes(self, which: np.ndarray) -> None:
         """Draw initial states for all robots and reset those marked in `which`, shape (num_envs,), bool."""
-        width = self.task.initial_state.joint_pos_noise
-        offset = self._reset_rng.uniform(-width, width, (self.num_envs, self.robot.num_joints))
-        delay = self._reset_rng.integers(*self.task.action.delay_steps, self.num_envs, endpoint=True)
-        push_wait = self._push_wait(self._reset_rng)
+        task, rng, count = self.task, self._reset_rng, self.num_envs
+        width = task.initial_state.joint_pos_noise
+        offset = rng.uniform(-width, width, (count, self.robot.num_joints))
+        action_delay = rng.uniform(*task.action.delay_steps, count)
+        delay_steps = self._sensing.draw_delays(rng)
+        start_phase = np.pi * rng.integers(0, 2, count)
+        push_wait = self._pushing.draw_wait(rng)
+        command, command_wait = self._draw_commands(rng)
+        start_xy = self._draw_starts(rng)
         env_ids = np.nonzero(which)[0]
         if len(env_ids) == 0:
             return
-        self.sim.reset(env_ids, self._home + offset[env_ids])
+        self.sim.reset(env_ids, self._home + offset[env_ids], start_xy[env_ids])
+        self.sim.set_delay(action_delay[env_ids] * task.step_dt, env_ids)
         self.episode_step[env_ids] = 0
+        self._measured_sum[env_ids] = 0.0
+        self._mean_velocity[env_ids] = 0.0
         self._last_action[env_ids] = 0.0
-        self._newest_actions[:, env_ids] = 0.0
-        self._delay_steps[env_ids] = delay[env_ids]
-        self._next_push_step[env_ids] = push_wait[env_ids]
+        self._sensing.delay_steps[:, env_ids] = delay_steps[:, env_ids]
+        self._start_phase[env_ids] = start_phase[env_ids]
+        self.gait_phase[env_ids] = start_phase[env_ids]
+        self._pushing.next_step[env_ids] = push_wait[env_ids]
+        self.command[env_ids] = command[env_ids]
+        self._next_command_step[env_ids] = command_wait[env_ids]
 
-    def _delayed(self, action: np.ndarray) -> np.ndarray:
-        """Each robot's action of its `delay_steps` ago, zero before an episode's first."""
-        self._newest_actions = np.concatenate([action[None], self._newest_actions[:-1]])
-        return self._newest_actions[self._delay_steps, np.arange(self.num_envs)]
+    def _draw_starts(self, rng: np.random.Generator) -> np.ndarray:
+        """Where every robot's next episode begins in world frame [m]. Shape (num_envs, 2)."""
+        terrain = self.sim.terrain
+        if terrain is None:
+            return np.zeros((self.num_envs, 2))
+        middle = terrain.origins[terrain.row(self.level), np.arange(self.num_envs) % terrain.config.columns]
+        return middle + rng.uniform(-START_SPREAD, START_SPREAD, (self.num_envs, 2))
 
-    def _push(self) -> np.ndarray:
-        """Begin the pushes that are due; returns which robots are pushed. Shape (num_envs,), bool."""
-        pushes = self.task.pushes
-        if pushes is None:
+    def _off_the_ground(self) -> np.ndarray:
+        """Robots that have come to the end of the ground, whose episodes are truncated. Shape (num_envs,), bool."""
+        if self.sim.terrain is None:
             return np.zeros(self.num_envs, dtype=bool)
-        due = self.episode_step >= self._next_push_step
-        angle = self._push_rng.uniform(0.0, 2.0 * np.pi, self.num_envs)
-        size = self._push_rng.uniform(*pushes.impulse, self.num_envs)
-        wait = self._push_wait(self._push_rng)
-        if due.any():
-            impulse = np.stack([size * np.cos(angle), size * np.sin(angle), 0.0 * size], axis=1)
-            env_ids = np.nonzero(due)[0]
-            self.sim.push(impulse[env_ids], env_ids)
-            self._next_push_step[env_ids] = self.episode_step[env_ids] + wait[env_ids]
-        return due
+        return ~self.sim.terrain.contains(self.sim.base_pos_w[:, 0], self.sim.base_pos_w[:, 1])
 
-    def _push_wait(self, rng: np.random.Generator) -> np.ndarray:
-        """Control steps until a next push, for every robot. Shape (num_envs,)."""
-        pushes = self.task.pushes
-        interval = rng.uniform(*(pushes.interval_s if pushes else (0.0, 0.0)), self.num_envs)
-        return np.rint(interval / self.task.step_dt).astype(np.int64)
+    def _advance_gait(self) -> None:
+        if self.task.gait is not None:
+            self.gait_phase[:] = advance_phase(
+                self.gait_phase, self._start_phase, self.command, self.task.gait.period_s, self.task.step_dt
+            )
 
-    def _draw_noise(self) -> list[np.ndarray | None]:
-        """Observation noise of one step, term by term; None for a term without."""
-        return [
-            self._noise_rng.uniform(-width, width, (self.num_envs, spec.size)) if width else None
-            for width, spec in zip(self._noise, self.observation_spec, strict=True)
-        ]
+    def _average_velocity(self) -> None:
+        lin_vel = rotation.about_z(self.sim.base_lin_vel_w, -rotation.yaw(self.sim.base_quat_w))
+        lin_vel[:, 2] = self.sim.base_ang_vel_b[:, 2]
+        share = self.task.step_dt / VELOCITY_WINDOW_S
+        self._mean_velocity[:] = (1.0 - share) * self._mean_velocity + share * lin_vel
 
-    def _observe(self, fresh: np.ndarray, noise: list[np.ndarray | None], again: bool = False) -> np.ndarray:
-        """The observation now; `again` replaces the newest instant of histories instead of adding one."""
+    def _eased(self, at_level_0: float) -> np.ndarray:
+        """A factor that rises with each robot's level in the curriculum, to 1. Shape (num_envs,)."""
+        return at_level_0 + (1.0 - at_level_0) * self.level
 
-        def corrupt(index: int, value: np.ndarray) -> np.ndarray:
-            added = noise[index]
-            return value if added is None else value + added
+    def _grade(self, view: StepView, terminated: np.ndarray, truncated: np.ndarray) -> None:
+        """Move the robots whose episodes end up or down in the curriculum."""
+        curriculum = self.task.curriculum
+        if curriculum is None:
+            return
+        self._measured_sum += curriculum.measure(view)
+        passed = truncated & (self._measured_sum >= curriculum.threshold * self.episode_step)
+        change = curriculum.step * (passed.astype(float) - terminated)
+        self.level[:] = np.clip(self.level + change, 0.0, 1.0)
 
-        return self._builder.build(self.sensors(), fresh, corrupt, again=again)
+    def _draw_commands(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A command for every robot and how many control steps it lasts. Shapes (num_envs, 3), (num_envs,)."""
+        commands = self.task.commands
+        if commands is None:
+            return np.zeros((self.num_envs, 3)), np.zeros(self.num_envs, dtype=np.int64)
+        curriculum = self.task.curriculum
+        drawn = commands.draw(rng, self._eased(curriculum.commands if curriculum else 1.0))
+        return drawn, commands.draw_interval(rng, self.num_envs, self.task.step_dt)
+
+    def _renew_commands(self) -> None:
+        if self.task.commands is None:
+            return
+        due = self.episode_step >= self._next_command_step
+        command, wait = self._draw_commands(self._command_rng)
+        self.command[due] = command[due]
+        self._next_command_step[due] = self.episode_step[due] + wait[due]
+
+    def _metrics(self, terms: np.ndarray, diverged: np.ndarray) -> dict[str, float]:
+        rates = terms.mean(axis=1) / self.task.step_dt
+        metrics = {
+            f"reward/{term.name}": float(rate) for term, rate in zip(self.task.rewards, rates, strict=True)
+        }
+        if self.task.curriculum is not None:
+            metrics["level"] = float(self.level.mean())
+        return metrics | {"diverged": float(diverged.mean())}
+
+    def _privileged(self, view: StepView) -> dict[str, np.ndarray]:
+        """What the critic sees beside the observation, float32, shape (num_envs, privileged_size)."""
+        if not self.task.privileged:
+            return {}
+        values = np.concatenate([term.function(view) for term in self.task.privileged], axis=1)
+        return {"privileged": values.astype(np.float32)}
 
     def _view(self, action: np.ndarray, terminated: np.ndarray) -> StepView:
         return StepView(
-            sim=self.sim,
-            home_joint_pos=self._home,
-            effort_limit=self._effort_limit,
+            **self._constants,
             action=action,
             last_action=self._last_action,
             terminated=terminated,
+            command=self.command,
+            mean_velocity=self._mean_velocity,
+            gait_phase=self.gait_phase,
         )
+
+
+def _function(reward: Reward, robot: Robot) -> Callable[[StepView], np.ndarray]:
+    """The reward's function of a step alone, the joints it is about filled in."""
+    if reward.joints is None:
+        return reward.function
+    pattern = re.compile(reward.joints)
+    ids = np.array([i for i, name in enumerate(robot.joint_names) if pattern.search(name)], dtype=np.int64)
+    return lambda view: reward.function(view, ids)
 
 
 def _below(prefix: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,0 +1,76 @@
+"""Gymnasium's registry: `gymnasium.make_vec("gaitway/walk", num_envs=8)` once `gaitway.tasks` is imported.
+
+Gymnasium finds environments of other packages by importing them (it dropped entry points in 1.0), either in the
+program or as part of the name: `"gaitway.tasks:gaitway/walk"`.
+"""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+
+from gaitway.robots import Robot, get_robot
+from gaitway.tasks.humanoid_v5 import HumanoidV5
+from gaitway.tasks.registry import TASKS, get_task
+from gaitway.tasks.single_env import SingleEnv
+from gaitway.tasks.task import Task
+from gaitway.tasks.vector_env import VectorEnv
+
+NAMESPACE = "gaitway"
+
+
+def register_environments() -> None:
+    """Register every task in the box and the batched `Humanoid-v5`, where that has not been done."""
+    for name in TASKS:
+        _register(
+            f"{NAMESPACE}/{name}",
+            entry_point=f"{__name__}:make_env",
+            vector_entry_point=f"{__name__}:make_vector_env",
+            kwargs={"task": name},
+        )
+    _register(
+        f"{NAMESPACE}/Humanoid-v5",
+        vector_entry_point=f"{HumanoidV5.__module__}:{HumanoidV5.__name__}",
+        max_episode_steps=1000,
+    )
+
+
+def make_vector_env(
+    num_envs: int,
+    task: str | Task,
+    robot: str | Robot = "h23",
+    *,
+    seed: int | None = None,
+    num_threads: int = 0,
+) -> VectorEnv:
+    """A task on many robots.
+
+    Args:
+        num_envs: how many robots.
+        task: a task, or the name of one in the box.
+        robot: a robot, or the name of one in the box.
+        seed: source of all randomness, how the robots differ included; None for another at each call.
+        num_threads: threads that step the physics; 0 takes every CPU. Results do not depend on it.
+
+    Raises:
+        UnknownNameError: no task or robot is called that.
+    """
+    return VectorEnv(
+        get_task(task) if isinstance(task, str) else task,
+        get_robot(robot) if isinstance(robot, str) else robot,
+        num_envs,
+        seed=int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed,
+        num_threads=num_threads,
+    )
+
+
+def make_env(
+    task: str | Task, robot: str | Robot = "h23", *, seed: int | None = None, num_threads: int = 1
+) -> SingleEnv:
+    """A task on one robot; the arguments are those of `make_vector_env`."""
+    return SingleEnv(make_vector_env(1, task, robot, seed=seed, num_threads=num_threads))
+
+
+def _register(name: str, **spec) -> None:
+    if name not in gymnasium.registry:
+        gymnasium.register(name, **spec)

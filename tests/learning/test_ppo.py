@@ -86,7 +86,7 @@ def test_training_leaves_the_global_random_state_alone() -> None:
 
 
 def test_a_truncated_episode_is_valued_beyond_its_end_and_a_fall_is_not() -> None:
-    """With one-step episodes that all run out of time, the recorded reward holds the value of the end."""
+    """With one-step episodes that all run out of time, the advantage holds the value of the end."""
     import dataclasses
 
     task = dataclasses.replace(get_task("stand"), episode_s=0.02, pushes=None)
@@ -95,6 +95,10 @@ def test_a_truncated_episode_is_valued_beyond_its_end_and_a_fall_is_not() -> Non
     algorithm = PPO(PPOConfig(hidden=(32,), rollout_steps=1), env, 0)
     with torch.no_grad():
         algorithm.policy.critic[-1].bias += 50.0  # type: ignore[union-attr]
-    algorithm._collect()
+    _, final_obs = algorithm._collect()
+    critic_obs = algorithm.policy.critic_normalizer(algorithm.rollout.critic_obs)
     assert (algorithm.rollout.ended == 1.0).all()
-    assert (algorithm.rollout.reward > 0.9 * 0.99 * 45.0).all()
+    value, advantage = algorithm._targets(critic_obs, final_obs)
+    assert (value + advantage > 0.9 * 0.99 * 45.0).all()
+    value, advantage = algorithm._targets(critic_obs, [])  # as if they had fallen
+    assert (value + advantage < 1.0).all()

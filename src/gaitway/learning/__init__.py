@@ -1,18 +1,22 @@
 """Learning: algorithms, and the trainer that runs them."""
 
 from gaitway.learning.checkpoint import CheckpointError
+from gaitway.learning.config import TrainConfig
 from gaitway.learning.export import ExportResult, export_run
 from gaitway.learning.ppo import PPO, PPOConfig
-from gaitway.learning.trainer import ALGORITHMS, TrainConfig, TrainResult, train
+from gaitway.learning.recipes import RECIPES, recipe
+from gaitway.learning.trainer import ALGORITHMS, TrainResult, train
 
 __all__ = [
     "ALGORITHMS",
     "PPO",
+    "RECIPES",
     "CheckpointError",
     "ExportResult",
     "PPOConfig",
     "TrainConfig",
     "TrainResult",
     "export_run",
+    "recipe",
     "train",
 ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
-import subprocess
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,21 +12,13 @@ import numpy as np
 import onnx
 import torch
 
-import gaitway
 from gaitway.files import write_atomically
 from gaitway.learning.checkpoint import load_checkpoint
-from gaitway.learning.trainer import make_algorithm, read_config
-from gaitway.policy import (
-    ActionSpec,
-    GoldenTrace,
-    Origin,
-    PolicyError,
-    PolicySpec,
-    robot_spec,
-)
-from gaitway.policy.file import METADATA_KEY, MIN_TRACE_STEPS, MIN_TRACES, open_session, verify_policy
-from gaitway.robots import Robot
-from gaitway.tasks import Evaluation, Pushes, Task, VectorEnv, evaluate
+from gaitway.learning.origin import make_origin
+from gaitway.learning.trainer import make_algorithm, make_environment, read_config
+from gaitway.policy import PolicyError, PolicySpec, robot_spec
+from gaitway.policy.file import METADATA_KEY, open_session, verify_policy
+from gaitway.tasks import Evaluation, evaluate, record_traces
 
 OPSET = 18
 EXPORT_TOLERANCE = 1e-5
@@ -70,7 +60,8 @@ def export_run(
     """
     config = read_config(run_dir)
     checkpoint = load_checkpoint(run_dir)
-    algorithm = make_algorithm(replace(config, num_envs=1))
+    env = make_environment(replace(config, num_envs=1))
+    algorithm = make_algorithm(replace(config, init=None), env)
     algorithm.policy.load_state_dict(
         {
             name.removeprefix("policy."): tensor
@@ -78,8 +69,8 @@ def export_run(
             if name.startswith("policy.")
         }
     )
-    policy = algorithm.policy.eval()
-    task, robot = algorithm.env.task, algorithm.env.robot
+    policy = algorithm.policy.deployed()
+    task, robot = env.task, env.robot
     seen: list[np.ndarray] = []
 
     @torch.no_grad()
@@ -93,27 +84,21 @@ def export_run(
     )  # fmt: skip
     observations = np.concatenate(seen)[:: max(1, len(seen) * len(seen[0]) // _CHECKED_OBSERVATIONS)]
     spec = PolicySpec(
-        origin=Origin(
-            gaitway_version=gaitway.__version__,
-            created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            source_commit=_source_commit(),
+        origin=make_origin(
             task=config.task,
             algorithm=config.algo,
             seed=config.seed,
             env_steps=checkpoint.values["env_steps"],
-            evaluation={
-                "survival": evaluation.survival,
-                "return": float(evaluation.episode_return.mean()),
-                "episode_s": float(evaluation.episode_s.mean()),
-                "robots": float(num_robots),
-            },
+            evaluation=evaluation.figures(),
         ),
         robot=robot_spec(robot),
         step_dt=task.step_dt,
-        observation=algorithm.env.observation_spec,
-        action=algorithm.env.action_spec,
+        observation=env.observation_spec,
+        action=env.action_spec,
         envelope=evaluation.envelope,
-        golden_traces=tuple(_golden_traces(act, task, robot, algorithm.env.action_spec)),
+        command=task.commands and task.commands.spec(),
+        gait=task.gait,
+        golden_traces=record_traces(act, task, robot),
     )
     model = _to_onnx(policy, spec)
     difference = _difference(model, policy, observations)
@@ -159,56 +144,3 @@ def _difference(model: bytes, policy: torch.nn.Module, observations: np.ndarray)
             f"observations; at most {EXPORT_TOLERANCE:g} is allowed. Nothing was written"
         )
     return float(difference.max())
-
-
-def _golden_traces(
-    act: Callable[[np.ndarray], np.ndarray], task: Task, robot: Robot, action: ActionSpec
-) -> list[GoldenTrace]:
-    """Record the trained network on pushed robots without observation noise."""
-    quiet = replace(
-        task,
-        observation=tuple(replace(term, noise=0.0) for term in task.observation),
-        pushes=task.pushes and Pushes(interval_s=(0.1, 0.3), impulse=task.pushes.impulse),
-    )
-    env = VectorEnv(quiet, robot, MIN_TRACES, seed=0)
-    scale, offset = np.array(action.scale), np.array(action.offset)
-    obs, _ = env.reset()
-    records: list[dict[str, np.ndarray]] = []
-    for _ in range(MIN_TRACE_STEPS):
-        sensors = env.sensors()
-        output = np.clip(act(obs), -action.clip, action.clip).astype(np.float64)
-        records.append(
-            {
-                "joint_pos": sensors.joint_pos.copy(),
-                "joint_vel": sensors.joint_vel.copy(),
-                "imu_quat_w": sensors.imu_quat_w.copy(),
-                "imu_ang_vel": sensors.imu_ang_vel.copy(),
-                "obs": obs,
-                "action": output,
-                "joint_pos_target": offset + scale * output,
-            }
-        )
-        obs, _, terminated, truncated, _ = env.step(output)
-        if (terminated | truncated).any():
-            raise PolicyError(
-                "the policy falls within its first steps, so no golden trace can be recorded; train longer"
-            )
-    return [
-        GoldenTrace(**{name: [record[name][i].tolist() for record in records] for name in records[0]})
-        for i in range(MIN_TRACES)
-    ]
-
-
-def _source_commit() -> str | None:
-    """The commit of the source tree that Gaitway runs from, if it runs from one."""
-    root = Path(__file__).parents[3]
-    if not (root / "src" / "gaitway").is_dir():
-        return None
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"],
-            capture_output=True, text=True, timeout=5, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from gaitway.tasks import Mirror
+
 
 class Normalizer(nn.Module):
     """Scales observations to zero mean and unit variance, and clips them to 10 deviations.
@@ -16,8 +18,17 @@ class Normalizer(nn.Module):
     var: torch.Tensor
     count: torch.Tensor
 
-    def __init__(self, size: int, epsilon: float = 1e-4):
+    def __init__(self, size: int, mirror: Mirror | None = None, epsilon: float = 1e-4):
+        """Begin at zero mean and unit variance.
+
+        Args:
+            size: of an observation.
+            mirror: a reflection; each observation then counts together with its mirror image.
+            epsilon: how many observations the beginning is worth.
+        """
         super().__init__()
+        self._order = None if mirror is None else torch.from_numpy(mirror.order)
+        self._sign = None if mirror is None else torch.from_numpy(mirror.sign).float()
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("var", torch.ones(size))
         self.register_buffer("count", torch.tensor(epsilon, dtype=torch.float64))
@@ -30,6 +41,12 @@ class Normalizer(nn.Module):
     def update(self, obs: torch.Tensor) -> None:
         """Take in a batch of observations, shape (n, size)."""
         batch_var, batch_mean = torch.var_mean(obs, dim=0, correction=0)
+        if self._order is not None and self._sign is not None:
+            mirrored_mean = batch_mean[self._order] * self._sign
+            batch_var = (batch_var + batch_var[self._order]) / 2.0 + (
+                (batch_mean - mirrored_mean) / 2.0
+            ).square()
+            batch_mean = (batch_mean + mirrored_mean) / 2.0
         total = self.count + obs.shape[0]
         delta = batch_mean - self.mean
         share = (obs.shape[0] / total).float()

@@ -7,18 +7,20 @@ rate follows the KL divergence between the policy before and after, as in rsl_rl
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from torch import nn
 
 from gaitway.errors import GaitwayError
 from gaitway.learning.networks import GaussianActorCritic
-from gaitway.tasks import VectorEnv
+from gaitway.tasks import TaskMirror
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class PPOConfig:
     gae_lambda: float = 0.95
     """Trade-off of bias against variance in the advantage."""
     clip: float = 0.2
-    """Bound on the change of the probability ratio, and on the change of the value."""
+    """Bound on the change of the probability ratio."""
     value_weight: float = 1.0
     """Weight of the value loss."""
     entropy_weight: float = 0.0
@@ -51,6 +53,8 @@ class PPOConfig:
     """Initial standard deviation of actions, in units of network output."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this norm."""
+    symmetric: bool = True
+    """Whether the networks commute with reflection left to right, on robots that say how they mirror."""
 
     def __post_init__(self) -> None:
         for name in ("rollout_steps", "epochs", "minibatches"):
@@ -69,25 +73,54 @@ class Rollout:
     """One iteration's experience; time first. Shapes (rollout_steps, num_envs, ...)."""
 
     obs: torch.Tensor
-    """Normalised observations."""
+    critic_obs: torch.Tensor
+    mean: torch.Tensor
+    """Means of the distributions that the actions are drawn from."""
     action: torch.Tensor
-    log_prob: torch.Tensor
-    value: torch.Tensor
     reward: torch.Tensor
     ended: torch.Tensor
     """Episodes that ended in the step, by termination or truncation."""
 
     @staticmethod
-    def empty(steps: int, num_envs: int, obs_size: int, action_size: int) -> Rollout:
+    def empty(steps: int, num_envs: int, obs_size: int, critic_size: int, action_size: int) -> Rollout:
         """Preallocated storage."""
         return Rollout(
             obs=torch.empty(steps, num_envs, obs_size),
+            critic_obs=torch.empty(steps, num_envs, critic_size),
+            mean=torch.empty(steps, num_envs, action_size),
             action=torch.empty(steps, num_envs, action_size),
-            log_prob=torch.empty(steps, num_envs),
-            value=torch.empty(steps, num_envs),
             reward=torch.empty(steps, num_envs),
             ended=torch.empty(steps, num_envs),
         )
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Some of a rollout's samples, as the update needs them. Shapes (n, ...)."""
+
+    obs: torch.Tensor
+    """Normalised, as the critic's."""
+    critic_obs: torch.Tensor
+    mean: torch.Tensor
+    """Of the policy that acted."""
+    action: torch.Tensor
+    log_prob: torch.Tensor
+    target: torch.Tensor
+    """Returns that the values are to predict."""
+    advantage: torch.Tensor
+    """Of zero mean and unit deviation over the rollout."""
+
+    def shuffled(self, generator: torch.Generator) -> _Samples:
+        """The same samples in a random order."""
+        order = torch.randperm(len(self.obs), generator=generator)
+        return _Samples(*(values[order] for values in self._fields()))
+
+    def split(self, count: int) -> list[_Samples]:
+        """Minibatches of nearly equal size."""
+        return [_Samples(*part) for part in zip(*(v.chunk(count) for v in self._fields()), strict=True)]
+
+    def _fields(self) -> list[torch.Tensor]:
+        return [getattr(self, field.name) for field in fields(self)]
 
 
 def generalized_advantage(
@@ -128,26 +161,34 @@ class PPO:
 
     name = "ppo"
 
-    def __init__(self, config: PPOConfig, env: VectorEnv, seed: int):
+    def __init__(self, config: PPOConfig, env: VectorEnv, seed: int, mirror: TaskMirror | None = None):
         """Make networks, optimiser and storage, and begin the first episodes.
 
         Args:
             config: settings.
-            env: the robots to learn on.
+            env: any vector environment with SAME_STEP autoreset. Where it has a `privileged_size`, the critic
+                sees `infos["privileged"]` too; where it has `metrics`, scalars by name, their means are reported.
             seed: of weights, exploration and minibatches.
+            mirror: the reflections of the task; used where `config.symmetric`.
         """
         self.config = config
         self.env = env
         self.generator = torch.Generator().manual_seed(seed)
         obs_size = spaces.flatdim(env.single_observation_space)
         action_size = spaces.flatdim(env.single_action_space)
+        privileged_size = getattr(env, "privileged_size", 0)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.policy = GaussianActorCritic(obs_size, action_size, config.hidden, config.init_std)
-        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate)
+            self.policy = GaussianActorCritic(
+                obs_size, privileged_size, action_size, config.hidden, config.init_std,
+                mirror if config.symmetric else None,
+            )  # fmt: skip
+        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, fused=True)
         self.learning_rate = config.learning_rate
-        self.rollout = Rollout.empty(config.rollout_steps, env.num_envs, obs_size, action_size)
-        self.obs = torch.from_numpy(env.reset(seed=seed, options={"desynchronize": True})[0])
+        critic_size = obs_size + privileged_size
+        self.rollout = Rollout.empty(config.rollout_steps, env.num_envs, obs_size, critic_size, action_size)
+        obs, infos = env.reset(seed=seed, options={"desynchronize": True})
+        self.obs, self.critic_obs = _float32(obs), _critic_obs(obs, infos.get("privileged"))
         self.episode_return = np.zeros(env.num_envs)
 
     @property
@@ -160,19 +201,23 @@ class PPO:
 
         Returns:
             Means over the iteration: `return` and `survival` of the episodes that ended in it (absent
-            when none did), `reward` per step, how many episodes `diverged`, and the losses and step sizes of the update.
+            when none did), `reward` per step, the environment's own metrics, and the losses and step sizes of
+            the update.
         """
         with _one_thread():  # idle threads of torch would spin on the cores that the physics needs
-            metrics, last_value = self._collect()
-        return metrics | self._learn(last_value)
+            metrics, final_obs = self._collect()
+        metrics |= self._learn(final_obs)
+        self.policy.normalizer.update(self.rollout.obs.flatten(0, 1))
+        self.policy.critic_normalizer.update(self.rollout.critic_obs.flatten(0, 1))
+        return metrics
 
     def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
         """Everything that the next iteration depends on: tensors by name, and plain values."""
         tensors = {f"policy.{name}": value for name, value in self.policy.state_dict().items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-        tensors |= {f"env.{name}": torch.from_numpy(value) for name, value in self.env.state_dict().items()}
-        tensors["obs"] = self.obs
+        tensors |= {f"env.{name}": torch.from_numpy(value) for name, value in _env_state(self.env).items()}
+        tensors["obs"], tensors["critic_obs"] = self.obs, self.critic_obs.clone()
         tensors["episode_return"] = torch.from_numpy(self.episode_return)
         tensors["generator"] = self.generator.get_state()
         return tensors, {"learning_rate": self.learning_rate}
@@ -186,86 +231,77 @@ class PPO:
         }
         self.optimizer.load_state_dict(optimizer)
         self.learning_rate = values["learning_rate"]
-        self.env.load_state_dict({name: value.numpy() for name, value in _below("env.", tensors).items()})
-        self.obs = tensors["obs"].clone()
+        if env_state := {name: value.numpy() for name, value in _below("env.", tensors).items()}:
+            getattr(self.env, "load_state_dict")(env_state)  # noqa: B009 (not in Gymnasium's interface)
+        self.obs, self.critic_obs = tensors["obs"].clone(), tensors["critic_obs"].clone()
         self.episode_return = tensors["episode_return"].numpy().copy()
         self.generator.set_state(tensors["generator"])
 
     @torch.no_grad()
-    def _collect(self) -> tuple[dict[str, float], torch.Tensor]:
-        config, rollout = self.config, self.rollout
+    def _collect(self) -> tuple[dict[str, float], list[tuple[int, np.ndarray, torch.Tensor]]]:
+        """Fill the rollout.
+
+        Returns:
+            Metrics, and of truncated episodes the step, the robots and the critic's last observations.
+        """
+        rollout, std = self.rollout, self.policy.log_std.exp()
         returns: list[np.ndarray] = []
-        terminations = truncations = diverged = 0
-        std = self.policy.log_std.exp()
-        for t in range(config.rollout_steps):
-            self.policy.normalizer.update(self.obs)
-            normalized = self.policy.normalizer(self.obs)
-            mean = self.policy.actor(normalized)
+        final_obs: list[tuple[int, np.ndarray, torch.Tensor]] = []
+        terminations = truncations = 0
+        totals: dict[str, float] = defaultdict(float)
+        for t in range(self.config.rollout_steps):
+            mean = self.policy(self.obs)
             action = mean + std * torch.randn(mean.shape, generator=self.generator)
+            rollout.obs[t], rollout.critic_obs[t] = self.obs, self.critic_obs
+            rollout.mean[t], rollout.action[t] = mean, action
             obs, reward, terminated, truncated, infos = self.env.step(action.numpy())
             ended = terminated | truncated
-            diverged += int(infos["diverged"].sum())
+            rollout.reward[t], rollout.ended[t] = torch.from_numpy(reward), torch.from_numpy(ended)
+            for name, value in getattr(self.env, "metrics", {}).items():
+                totals[name] += value
             self.episode_return += reward
-            bootstrapped = torch.from_numpy(reward).clone()
-            if truncated.any():
-                final_obs = torch.from_numpy(infos["final_obs"][truncated])
-                final_value = self.policy.value(self.policy.normalizer(final_obs))
-                bootstrapped[torch.from_numpy(truncated)] += config.discount * final_value
-            rollout.obs[t] = normalized
-            rollout.action[t] = action
-            rollout.log_prob[t] = _log_prob(mean, std, action)
-            rollout.value[t] = self.policy.value(normalized)
-            rollout.reward[t] = bootstrapped
-            rollout.ended[t] = torch.from_numpy(ended)
             if ended.any():
+                if truncated.any():
+                    last = _critic_obs(infos["final_obs"], infos.get("final_privileged"))
+                    final_obs.append((t, truncated, last[torch.from_numpy(truncated)]))
                 returns.append(self.episode_return[ended])
                 self.episode_return[ended] = 0.0
                 terminations += int(terminated.sum())
                 truncations += int(truncated.sum())
-            self.obs = torch.from_numpy(obs)
-        metrics = {"reward": float(rollout.reward.mean()), "diverged": float(diverged)}
+            self.obs, self.critic_obs = _float32(obs), _critic_obs(obs, infos.get("privileged"))
+        metrics = {"reward": float(rollout.reward.mean())}
+        metrics |= {name: total / self.config.rollout_steps for name, total in totals.items()}
         if returns:
             metrics["return"] = float(np.concatenate(returns).mean())
             metrics["survival"] = truncations / (terminations + truncations)
-        last_value = self.policy.value(self.policy.normalizer(self.obs))
-        return metrics, last_value
+        return metrics, final_obs
 
-    def _learn(self, last_value: torch.Tensor) -> dict[str, float]:
-        config, rollout = self.config, self.rollout
+    @torch.no_grad()
+    def _targets(
+        self, critic_obs: torch.Tensor, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values and advantages of the rollout, from critic observations that are normalised already."""
+        config, rollout, normalizer = self.config, self.rollout, self.policy.critic_normalizer
+        value = self.policy.value(critic_obs)
+        reward = rollout.reward.clone()
+        for t, truncated, last in final_obs:  # an episode cut off by time goes on, for all the critic knows
+            reward[t][torch.from_numpy(truncated)] += config.discount * self.policy.value(normalizer(last))
+        last_value = self.policy.value(normalizer(self.critic_obs))
         advantage = generalized_advantage(
-            rollout.reward, rollout.value, rollout.ended, last_value,
-            config.discount, config.gae_lambda,
-        )  # fmt: skip
-        target = (advantage + rollout.value).flatten()
-        advantage = ((advantage - advantage.mean()) / (advantage.std() + 1e-8)).flatten()
-        obs, action = rollout.obs.flatten(0, 1), rollout.action.flatten(0, 1)
-        old_log_prob, old_value = rollout.log_prob.flatten(), rollout.value.flatten()
-        with torch.no_grad():
-            old_mean, old_std = self.policy.actor(obs), self.policy.log_std.exp().clone()
+            reward, value, rollout.ended, last_value, config.discount, config.gae_lambda
+        )
+        return value, advantage
 
+    def _learn(self, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]) -> dict[str, float]:
+        config = self.config
+        samples, old_std = self._samples(final_obs)
+        # shuffled once: every epoch takes the same minibatches, as slices that cost nothing
+        minibatches = samples.shuffled(self.generator).split(config.minibatches)
         totals = torch.zeros(3)
-        updates = config.epochs * config.minibatches
         for _ in range(config.epochs):
-            order = torch.randperm(len(obs), generator=self.generator)
-            for ids in order.chunk(config.minibatches):
-                mean, std = self.policy.actor(obs[ids]), self.policy.log_std.exp()
-                value = self.policy.value(obs[ids])
-                kl = _kl_divergence(old_mean[ids], old_std, mean.detach(), std.detach()).mean()
-                self._steer_learning_rate(float(kl))
-
-                ratio = (_log_prob(mean, std, action[ids]) - old_log_prob[ids]).exp()
-                clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
-                policy_loss = -torch.min(ratio * advantage[ids], clipped * advantage[ids]).mean()
-                near = old_value[ids] + (value - old_value[ids]).clamp(-config.clip, config.clip)
-                value_loss = torch.max((value - target[ids]).square(), (near - target[ids]).square()).mean()
-                entropy = self.policy.log_std.sum()
-                loss = policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy
-                self.optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                nn.utils.clip_grad_norm_(self.policy.parameters(), config.max_grad_norm)
-                self.optimizer.step()
-                totals += torch.stack([policy_loss.detach(), value_loss.detach(), kl])
-        policy_loss, value_loss, kl = (totals / updates).tolist()
+            for minibatch in minibatches:
+                totals += self._update(minibatch, old_std)
+        policy_loss, value_loss, kl = (totals / (config.epochs * len(minibatches))).tolist()
         return {
             "policy_loss": policy_loss,
             "value_loss": value_loss,
@@ -273,6 +309,47 @@ class PPO:
             "learning_rate": self.learning_rate,
             "action_std": float(self.policy.log_std.detach().exp().mean()),
         }
+
+    @torch.no_grad()
+    def _samples(
+        self, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]
+    ) -> tuple[_Samples, torch.Tensor]:
+        """The rollout as one batch, and the standard deviations that it was drawn with."""
+        rollout = self.rollout
+        obs = self.policy.normalizer(rollout.obs)
+        critic_obs = self.policy.critic_normalizer(rollout.critic_obs)
+        std = self.policy.log_std.exp()
+        value, advantage = self._targets(critic_obs, final_obs)
+        samples = _Samples(
+            obs=obs.flatten(0, 1),
+            critic_obs=critic_obs.flatten(0, 1),
+            mean=rollout.mean.flatten(0, 1),
+            action=rollout.action.flatten(0, 1),
+            log_prob=_log_prob(rollout.mean, std, rollout.action).flatten(),
+            target=(advantage + value).flatten(),
+            advantage=((advantage - advantage.mean()) / (advantage.std() + 1e-8)).flatten(),
+        )
+        return samples, std
+
+    def _update(self, batch: _Samples, old_std: torch.Tensor) -> torch.Tensor:
+        """One gradient step; returns policy loss, value loss and KL divergence. Shape (3,)."""
+        config = self.config
+        mean, std = self.policy.actor(batch.obs), self.policy.log_std.exp()
+        value = self.policy.value(batch.critic_obs)
+        kl = _kl_divergence(batch.mean, old_std, mean.detach(), std.detach()).mean()
+        self._steer_learning_rate(float(kl))
+
+        ratio = (_log_prob(mean, std, batch.action) - batch.log_prob).exp()
+        clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
+        policy_loss = -torch.min(ratio * batch.advantage, clipped * batch.advantage).mean()
+        value_loss = (value - batch.target).square().mean()
+        entropy = self.policy.log_std.sum()
+        loss = policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.policy.parameters(), config.max_grad_norm)
+        self.optimizer.step()
+        return torch.stack([policy_loss.detach(), value_loss.detach(), kl])
 
     def _steer_learning_rate(self, kl: float) -> None:
         if kl > 2.0 * self.config.target_kl:
@@ -292,6 +369,20 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _critic_obs(obs: np.ndarray, privileged: np.ndarray | None) -> torch.Tensor:
+    """What the critic sees: the observation, and behind it what only a simulation knows."""
+    return _float32(obs if privileged is None else np.concatenate([obs, privileged], axis=1))
+
+
+def _float32(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float32))
+
+
+def _env_state(env: VectorEnv) -> dict[str, np.ndarray]:
+    """What the environment's next steps depend on, where it can say so."""
+    return env.state_dict() if hasattr(env, "state_dict") else {}  # type: ignore[attr-defined]
 
 
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

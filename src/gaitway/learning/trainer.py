@@ -7,65 +7,33 @@ bits, because a checkpoint holds all that the next iteration depends on.
 from __future__ import annotations
 
 import json
-import platform
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import safetensors.numpy
 import torch
-import tyro
 from torch.utils.tensorboard import SummaryWriter
 
-import gaitway
 from gaitway.errors import GaitwayError, UnknownNameError
 from gaitway.files import write_atomically
 from gaitway.learning.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
-from gaitway.learning.ppo import PPO, PPOConfig
+from gaitway.learning.config import TrainConfig
+from gaitway.learning.initial import start_from
+from gaitway.learning.ppo import PPO
+from gaitway.learning.recipes import recipe
+from gaitway.machine import describe_machine, describe_versions
 from gaitway.progress import progress_bar
 from gaitway.robots import get_robot
-from gaitway.tasks import VectorEnv, get_task
+from gaitway.tasks import Task, VectorEnv, get_task, task_mirror
 
 ALGORITHMS = {PPO.name: "proximal policy optimisation, on many robots at once"}
 """The algorithms in the box, and what each is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """A training, wholly: the same config gives the same bits on the same kind of machine."""
-
-    task: tyro.conf.Positional[str] = "stand"
-    """Task to learn; `gaitway list tasks` names them."""
-    robot: str = "h23"
-    """Robot to learn on; `gaitway list robots` names them."""
-    algo: str = "ppo"
-    """Learning algorithm; `gaitway list algorithms` names them."""
-    env_steps: int = 1_000_000
-    """Budget of environment steps, over all robots together."""
-    num_envs: int = 128
-    """Robots simulated in parallel."""
-    seed: int = 1
-    """Source of all randomness."""
-    sim_threads: int = 0
-    """Threads that step the physics; 0 takes every CPU. Does not change the result."""
-    torch_threads: int = 2
-    """Threads of the network's arithmetic; part of what makes a run repeatable."""
-    checkpoint_every: int = 50
-    """Iterations between two checkpoints."""
-    ppo: PPOConfig = field(default_factory=PPOConfig)
-    """Settings of PPO."""
-
-    def __post_init__(self) -> None:
-        for name in ("env_steps", "num_envs", "torch_threads", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise GaitwayError(f"{name} must be at least 1; got {getattr(self, name)}")
-        for name in ("seed", "sim_threads"):
-            if getattr(self, name) < 0:
-                raise GaitwayError(f"{name} must not be negative; got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +48,8 @@ class TrainResult:
     """One row per iteration: `env_steps`, `seconds` and the algorithm's figures."""
     interrupted: bool
     """Whether it was stopped before its budget was used."""
+    diverged: int
+    """Episodes that ended because the physics diverged."""
 
     @property
     def env_steps_per_second(self) -> float:
@@ -93,13 +63,28 @@ def read_config(run_dir: Path) -> TrainConfig:
     Raises:
         CheckpointError: the folder is no run.
     """
+    try:
+        return msgspec.convert(read_record(run_dir)["config"], TrainConfig)
+    except msgspec.ValidationError as error:
+        raise CheckpointError(f"{run_dir / 'run.json'} cannot be read: {error}") from error
+
+
+def read_record(run_dir: Path) -> dict[str, Any]:
+    """What a run says of itself: its config, how its robots differ, its machine and versions.
+
+    Raises:
+        CheckpointError: the folder is no run.
+    """
     path = run_dir / "run.json"
     try:
-        return msgspec.convert(json.loads(path.read_text())["config"], TrainConfig)
+        record = json.loads(path.read_text())
     except FileNotFoundError:
         raise CheckpointError(f"{run_dir} is no run: it has no run.json") from None
-    except (ValueError, KeyError, msgspec.ValidationError) as error:
+    except ValueError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if not isinstance(record, dict) or "config" not in record:
+        raise CheckpointError(f"{path} cannot be read: it holds no config")
+    return record
 
 
 def resumed_config(config: TrainConfig, run_dir: Path, env_steps: int | None = None) -> TrainConfig:
@@ -113,7 +98,7 @@ def resumed_config(config: TrainConfig, run_dir: Path, env_steps: int | None = N
     Raises:
         CheckpointError: the folder is no run, or a setting was given otherwise than the run has it.
     """
-    before, default = read_config(run_dir), TrainConfig()
+    before, default = read_config(run_dir), recipe(config.task)
     changed = [
         f"{name} was {getattr(before, name)}, is {getattr(config, name)}"
         for name in TrainConfig.__dataclass_fields__
@@ -124,22 +109,49 @@ def resumed_config(config: TrainConfig, run_dir: Path, env_steps: int | None = N
     return before if env_steps is None else replace(before, env_steps=env_steps)
 
 
-def make_algorithm(config: TrainConfig) -> PPO:
+def make_environment(config: TrainConfig) -> VectorEnv:
+    """The robots that the config describes.
+
+    Raises:
+        UnknownNameError: no task or robot has that name.
+        GaitwayError: the policy would observe what no robot measures, and that is not asked for.
+    """
+    task = get_task(config.task)
+    if not config.allow_unmeasured:
+        check_measured(task)
+    return VectorEnv(
+        task, get_robot(config.robot), config.num_envs, seed=config.seed, num_threads=config.sim_threads
+    )
+
+
+def make_algorithm(config: TrainConfig, env: VectorEnv) -> PPO:
     """The algorithm at the beginning of the run that the config describes.
 
     Raises:
-        UnknownNameError: no algorithm, task or robot has that name.
+        UnknownNameError: no algorithm has that name.
+        PolicyError: the policy to start from cannot be used.
     """
     if config.algo not in ALGORITHMS:
         raise UnknownNameError("algorithm", config.algo, ALGORITHMS)
-    env = VectorEnv(
-        get_task(config.task),
-        get_robot(config.robot),
-        config.num_envs,
-        seed=config.seed,
-        num_threads=config.sim_threads,
-    )
-    return PPO(config.ppo, env, config.seed)
+    algorithm = PPO(config.ppo, env, config.seed, task_mirror(env.task, env.robot))
+    if config.init is not None:
+        start_from(algorithm.policy, config.init, env)
+    return algorithm
+
+
+def check_measured(task: Task) -> None:
+    """Refuse a task whose policy would observe what no robot measures.
+
+    Raises:
+        GaitwayError: with what to observe instead.
+    """
+    unmeasured = [term.term for term in task.observation if not term.term.topic]
+    if unmeasured:
+        lines = "\n".join(f"  - {term.name}: use {term.instead} instead" for term in unmeasured)
+        raise GaitwayError(
+            f"task {task.name!r} lets the policy observe what no robot measures:\n{lines}\n"
+            "--allow-unmeasured trains it all the same, for simulation only"
+        )
 
 
 def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainResult:
@@ -156,10 +168,10 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
         GaitwayError: training diverged, or a checkpoint could not be written; the one before it is whole.
     """
     torch.set_num_threads(config.torch_threads)
-    training = _Training(config, Path(run_dir))
+    training = _Training(config, Path(run_dir), resume)
     if resume:
         training.restore()
-    _prepare(config, training.run_dir, resume)
+    _prepare(training, resume)
     try:
         if not resume:
             training.save()  # so that a run killed early can go on too
@@ -174,10 +186,11 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
 class _Training:
     """A training between two iterations, which is all that a checkpoint has to hold."""
 
-    def __init__(self, config: TrainConfig, run_dir: Path):
+    def __init__(self, config: TrainConfig, run_dir: Path, resume: bool):
         self.config = config
         self.run_dir = run_dir
-        self.algorithm = make_algorithm(config)
+        self.env = make_environment(config)
+        self.algorithm = make_algorithm(replace(config, init=None) if resume else config, self.env)
         self.iteration = 0
         self.env_steps = 0
         self.curve: list[dict[str, float]] = []
@@ -232,7 +245,9 @@ class _Training:
     def result(self) -> TrainResult:
         """How it ended."""
         interrupted = self.env_steps < self.config.env_steps
-        return TrainResult(self.run_dir, self.env_steps, self.seconds, self.curve, interrupted)
+        per_iteration = self.algorithm.steps_per_iteration
+        diverged = round(sum(row.get("diverged", 0.0) for row in self.curve) * per_iteration)
+        return TrainResult(self.run_dir, self.env_steps, self.seconds, self.curve, interrupted, diverged)
 
     def _iterate(self) -> dict[str, float]:
         """One iteration; returns its row of the curve."""
@@ -244,18 +259,21 @@ class _Training:
         return self.curve[-1]
 
 
-def _prepare(config: TrainConfig, run_dir: Path, resume: bool) -> None:
-    """Check that a new run does not cover another, and write `run.json`."""
+def _prepare(training: _Training, resume: bool) -> None:
+    """Check that a new run does not cover another, and write `run.json` and what was drawn for its robots."""
+    config, run_dir, env = training.config, training.run_dir, training.env
     path = run_dir / "run.json"
     if not resume and path.exists():
         raise CheckpointError(f"{run_dir} holds a run already; add --resume, or name another folder")
     record: dict[str, Any] = {
         "config": msgspec.to_builtins(config),
-        "gaitway": gaitway.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.platform(),
+        "randomization": msgspec.to_builtins(env.task.randomization),
+        "machine": describe_machine(),
+        "versions": describe_versions(),
     }
+    if env.task.randomization is not None:
+        draws = safetensors.numpy.save(env.sim.draw.arrays())
+        write_atomically(run_dir / "robots.safetensors", draws)
     write_atomically(path, json.dumps(record, indent=2) + "\n")
 
 

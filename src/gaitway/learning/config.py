@@ -1,0 +1,48 @@
+"""What a training is: everything that decides its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import tyro
+
+from gaitway.errors import GaitwayError
+from gaitway.learning.ppo import PPOConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A training, wholly: the same config gives the same bits on the same kind of machine."""
+
+    task: tyro.conf.Positional[str] = "stand"
+    """Task to learn; `gaitway list tasks` names them."""
+    robot: str = "h23"
+    """Robot to learn on; `gaitway list robots` names them."""
+    algo: str = "ppo"
+    """Learning algorithm; `gaitway list algorithms` names them."""
+    env_steps: int = 1_000_000
+    """Budget of environment steps, over all robots together."""
+    num_envs: int = 128
+    """Robots simulated in parallel."""
+    seed: int = 1
+    """Source of all randomness."""
+    sim_threads: int = 0
+    """Threads that step the physics; 0 takes every CPU. Does not change the result."""
+    torch_threads: int = 2
+    """Threads of the network's arithmetic; part of what makes a run repeatable."""
+    checkpoint_every: int = 50
+    """Iterations between two checkpoints."""
+    init: str | None = None
+    """Policy file whose network the training starts from; it must observe and act as the task does."""
+    allow_unmeasured: bool = False
+    """Let the policy observe what no robot measures."""
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    """Settings of PPO."""
+
+    def __post_init__(self) -> None:
+        for name in ("env_steps", "num_envs", "torch_threads", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise GaitwayError(f"{name} must be at least 1; got {getattr(self, name)}")
+        for name in ("seed", "sim_threads"):
+            if getattr(self, name) < 0:
+                raise GaitwayError(f"{name} must not be negative; got {getattr(self, name)}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
-from gaitway.policy import check_binding, load_policy
+from gaitway.policy import check_binding, check_measured, load_policy
 from gaitway.robots import get_robot
 from gaitway.ros.environment import RosError, require_ros
 
@@ -35,6 +35,8 @@ class _Process:
     name: str
     popen: subprocess.Popen
     log: Path
+    errand: bool
+    """Whether it is to end by itself."""
 
 
 class Launch:
@@ -120,14 +122,24 @@ class Launch:
             self.client.spin_for(0.1)
         raise RosError(f"{names.CONTROLLER} hears no joint states or IMU data within {_READY_S} s")
 
-    def start(self, name: str, parameters: Sequence[str]) -> None:
-        """Start one node's process in a session of its own, its output in a log."""
+    def start(self, name: str, parameters: Sequence[str], *, errand: bool = False) -> None:
+        """Start one node's process in a session of its own, its output in a log.
+
+        Args:
+            name: module of `gaitway.ros`.
+            parameters: `name:=value` each.
+            errand: whether the node is to end by itself; `exit_code` tells how it did.
+        """
         arguments = [argument for parameter in parameters for argument in ("-p", parameter)]
         self._log_dir.mkdir(parents=True, exist_ok=True)
         log = self._log_dir / f"{name}.log"
         command = [sys.executable, "-m", f"gaitway.ros.{name}", "--ros-args", *arguments]
         with log.open("w") as output:
-            self._processes.append(_Process(name, _spawn(command, output), log))
+            self._processes.append(_Process(name, _spawn(command, output), log, errand))
+
+    def exit_code(self, name: str) -> int | None:
+        """How the newest process of that name ended; None while it runs."""
+        return next(process.popen.poll() for process in reversed(self._processes) if process.name == name)
 
     def let_go(self, blend_s: float = BLEND_S) -> None:
         """Configure and activate the controller, blend in on the gantry, and let the robot go.
@@ -154,7 +166,7 @@ class Launch:
         """
         for process in self._processes:
             code = process.popen.poll()
-            if code is not None:
+            if code is not None and not (process.errand and code in (0, 1)):
                 tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-12:])
                 raise RosError(f"{process.name} ended with code {code}; {process.log} ends:\n{tail}")
 
@@ -177,7 +189,14 @@ class Launch:
         rclpy.try_shutdown()
 
 
-def launch_policy(policy: Path, robot: str, log_dir: Path, blend_s: float = BLEND_S) -> Launch:
+def launch_policy(
+    policy: Path,
+    robot: str,
+    log_dir: Path,
+    blend_s: float = BLEND_S,
+    *,
+    estimate_odometry: bool = False,
+) -> Launch:
     """A simulated robot, its supervisor and its controller.
 
     Args:
@@ -185,19 +204,28 @@ def launch_policy(policy: Path, robot: str, log_dir: Path, blend_s: float = BLEN
         robot: the robot to simulate.
         log_dir: folder for the processes' output.
         blend_s: time from the measured pose to the policy's own targets [s].
+        estimate_odometry: whether `/odom` comes from the odometry estimator, as on a real robot; the simulation's
+            ground truth is then on `/odom/ground_truth`.
 
     Raises:
         UnknownNameError: there is no such robot.
         PolicyError: the policy file is refused, or does not fit the robot.
         RosError: there is no ROS 2 to run on.
     """
-    check_binding(load_policy(policy).spec, get_robot(robot))
+    spec = load_policy(policy).spec
+    check_measured(spec)
+    check_binding(spec, get_robot(robot))
     robot_argument, policy_argument = f"robot:={robot}", f"policy:={Path(policy).resolve()}"
     commands = {
         "simulated_robot": [robot_argument],
         "safety_supervisor": [robot_argument, policy_argument],
         "policy_controller": [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
     }
+    if estimate_odometry:
+        from gaitway.ros import names
+
+        commands["simulated_robot"].append(f"odom_topic:={names.ODOM_TRUTH}")
+        commands["odometry_estimator"] = [robot_argument]
     awaited = {"simulated_robot": "/robot/activate", "safety_supervisor": "/safety_supervisor/reset"}
     return Launch(commands, log_dir, awaited)
 

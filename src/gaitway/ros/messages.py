@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from geometry_msgs.msg import Quaternion
+from geometry_msgs.msg import Quaternion, Twist, Vector3
+from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Imu, JointState
 
 from gaitway.safety import Stop
@@ -63,6 +64,31 @@ def joint_state(
     message.position = np.asarray(position, dtype=float).tolist()
     message.velocity = np.asarray(velocity, dtype=float).tolist()
     message.effort = np.asarray(effort, dtype=float).tolist()
+    return message
+
+
+def vector(values: Sequence[float] | np.ndarray) -> Vector3:
+    """From three values."""
+    x, y, z = (float(value) for value in values)
+    return Vector3(x=x, y=y, z=z)
+
+
+def twist(velocity: Sequence[float] | np.ndarray) -> Twist:
+    """From a velocity command: vx, vy [m/s] and yaw rate [rad/s]."""
+    vx, vy, yaw_rate = (float(value) for value in velocity)
+    return Twist(linear=Vector3(x=vx, y=vy), angular=Vector3(z=yaw_rate))
+
+
+def odometry(
+    stamp: Time, pos: np.ndarray, quat: np.ndarray, lin_vel_b: np.ndarray, ang_vel_b: np.ndarray
+) -> Odometry:
+    """Pose of the base in `odom` [m], wxyz, and velocities in base frame [m/s], [rad/s], as REP-105 has it."""
+    message = Odometry(child_frame_id="base_link")
+    message.header.stamp, message.header.frame_id = stamp, "odom"
+    position = message.pose.pose.position
+    position.x, position.y, position.z = (float(value) for value in pos)
+    message.pose.pose.orientation = quat_message(quat)
+    message.twist.twist.linear, message.twist.twist.angular = vector(lin_vel_b), vector(ang_vel_b)
     return message
 
 

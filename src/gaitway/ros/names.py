@@ -7,6 +7,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 JOINT_STATES = "/joint_states"
 IMU = "/imu/data"
 ODOM = "/odom"
+ODOM_TRUTH = "/odom/ground_truth"
+"""Where a simulated robot publishes its true odometry while `/odom` is estimated."""
+CMD_VEL = "/cmd_vel"
 JOINT_COMMANDS = "/joint_commands"
 JOINT_TORQUES = "/joint_torques"
 EMERGENCY_STOP = "/emergency_stop"
@@ -26,6 +29,8 @@ ROBOT_CLEAR_STOP = "/robot/clear_stop"
 
 CONTROLLER = "policy_controller"
 SUPERVISOR = "safety_supervisor"
+ODOMETRY = "odometry_estimator"
+WALK_TO = "walk_to"
 SUPERVISOR_RESET = "/safety_supervisor/reset"
 
 SENSOR_OUT = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)

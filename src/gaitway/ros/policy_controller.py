@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Twist, TwistStamped
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -21,8 +22,16 @@ from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import Bool
 
 from gaitway.errors import GaitwayError
-from gaitway.policy import PolicyError, PolicyRuntime, check_binding, load_policy
-from gaitway.policy.binding import joint_set_differences, refusal
+from gaitway.policy import (
+    PolicyError,
+    PolicyRuntime,
+    VelocityCommand,
+    adapted,
+    check_binding,
+    check_measured,
+    load_policy,
+)
+from gaitway.policy.binding import home_distance, joint_set_differences, refusal
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.node_main import run_node, steady_s, steady_timer
@@ -66,6 +75,11 @@ class PolicyController(LifecycleNode):
         for name, default, description in (
             ("policy", "", "Path of the policy file."),
             ("robot", "h23", "Robot that is to be controlled."),
+            (
+                "use_stamped_vel",
+                False,
+                "Whether /cmd_vel carries TwistStamped instead of Twist; read at start.",
+            ),
             ("blend_s", 1.0, "Time from the measured pose to the policy's own targets [s]."),
             ("hears_robot", False, "Whether joint states and IMU data have come; set by the node."),
             ("last_error", "", "Why the newest lifecycle transition failed; empty if it did not."),
@@ -77,10 +91,18 @@ class PolicyController(LifecycleNode):
         self.create_subscription(Imu, names.IMU, self._on_imu, names.SENSOR_IN)
         self.create_subscription(JointState, names.JOINT_STATES, self._on_joint_state, names.SENSOR_IN)
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, names.EVENT)
+        if self.get_parameter("use_stamped_vel").value:
+            self.create_subscription(
+                TwistStamped, names.CMD_VEL, lambda message: self._on_velocity(message.twist), names.COMMAND
+            )
+        else:
+            self.create_subscription(Twist, names.CMD_VEL, self._on_velocity, names.COMMAND)
         steady_timer(self, _SENSOR_TIMEOUT_S / 2, self._watch_sensors)
         steady_timer(self, 1.0, self._publish_diagnostics)
         self._runtime: PolicyRuntime | None = None
         self._guard: Guard | None = None
+        self._home_distance = 0.0
+        self._velocity: VelocityCommand | None = None
         self._imu: Imu | None = None
         self._joint_state: JointState | None = None
         self._sent: JointState | None = None
@@ -98,9 +120,11 @@ class PolicyController(LifecycleNode):
         path = str(self.get_parameter("policy").value)
         robot = get_robot(str(self.get_parameter("robot").value))
         runtime = load_policy(path)
+        check_measured(runtime.spec)
         check_binding(runtime.spec, robot)
-        limits = GuardLimits.from_robot(robot).reordered(runtime.spec.robot.joint_names)
+        limits = GuardLimits.from_robot(adapted(robot, runtime.spec.robot))
         self._runtime, self._guard = runtime, Guard(limits, runtime.spec.step_dt)
+        self._home_distance = home_distance(robot, runtime.spec.robot)
         self.get_logger().info(f"policy {path} fits {robot.name}")
 
     @_reported
@@ -122,6 +146,7 @@ class PolicyController(LifecycleNode):
         self._set_gains()
         self._runtime.reset()
         self._guard.reset()
+        self._velocity = spec.command and VelocityCommand(spec.command, spec.step_dt)
         self._steps, self._due_ns, self._sent = 0, 0, None
         self._joint_state = self._imu = None  # begin with values that are both new
         self._commanding = True
@@ -156,7 +181,7 @@ class PolicyController(LifecycleNode):
                 "stiffness": np.array(spec.stiffness)[order],
                 "damping": np.array(spec.damping)[order],
             }
-            start = _START_MARGIN * self._runtime.spec.envelope.initial_joint_pos_error
+            start = _START_MARGIN * self._runtime.spec.envelope.initial_joint_pos_error + self._home_distance
             gains = {key: values.tolist() for key, values in wanted.items()}
             client.set_parameters(names.ROBOT, {**gains, "max_start_pose_error": start})
             given = client.get_parameters(names.ROBOT, list(wanted))
@@ -180,6 +205,11 @@ class PolicyController(LifecycleNode):
         if self._commanding and self._sent and self._sent.header.stamp == message.header.stamp:
             self._commands.publish(self._sent)  # a robot in lockstep asks again: the answer was lost
         self._step_if_due()
+
+    def _on_velocity(self, message: Twist) -> None:
+        if self._velocity is not None:
+            request = np.array([message.linear.x, message.linear.y, message.angular.z])
+            self._velocity.request(request, steady_s())
 
     def _note_hearing(self, complete: bool) -> None:
         """Say so when the second of the two sensors is heard for the first time."""
@@ -217,7 +247,11 @@ class PolicyController(LifecycleNode):
         if self._steps == 0:
             self._start_pose = joint_pos
         wanted = self._runtime.step(
-            joint_pos, joint_vel, messages.imu_quat_w(imu), messages.imu_ang_vel(imu)
+            joint_pos,
+            joint_vel,
+            messages.imu_quat_w(imu),
+            messages.imu_ang_vel(imu),
+            self._velocity.step(steady_s()) if self._velocity else None,
         ).joint_pos_target
         blend_s = self.get_parameter("blend_s").value
         assert isinstance(blend_s, float)

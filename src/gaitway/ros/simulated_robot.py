@@ -116,7 +116,8 @@ class SimulatedRobot(Node):
     def _make_interfaces(self) -> None:
         self._joint_states = self.create_publisher(JointState, names.JOINT_STATES, names.SENSOR_OUT)
         self._imu = self.create_publisher(Imu, names.IMU, names.SENSOR_OUT)
-        self._odom = self.create_publisher(Odometry, names.ODOM, names.SENSOR_OUT)
+        odom_topic = str(self._fixed("odom_topic", names.ODOM, "Topic of the ground-truth odometry."))
+        self._odom = self.create_publisher(Odometry, odom_topic, names.SENSOR_OUT)
         self._state = self.create_publisher(DiagnosticStatus, names.ROBOT_STATE, names.LATCHED)
         self._latency = self.create_publisher(Float64, names.ROBOT_COMMAND_LATENCY, names.EVENT)
         self._clock_out = self.create_publisher(Clock, "/clock", 1) if self._lockstep else None
@@ -308,7 +309,7 @@ class SimulatedRobot(Node):
             self._clock_out.publish(Clock(clock=stamp))
         imu = Imu(orientation=messages.quat_message(sim.imu_quat_w[0]))
         imu.header.stamp, imu.header.frame_id = stamp, "imu_link"
-        imu.angular_velocity = _vector(sim.imu_ang_vel[0])
+        imu.angular_velocity = messages.vector(sim.imu_ang_vel[0])
         imu.linear_acceleration_covariance[0] = -1.0  # not measured
         self._imu.publish(imu)
         joints = messages.joint_state(
@@ -324,15 +325,11 @@ class SimulatedRobot(Node):
     def _publish_odom(self, stamp) -> None:
         """Ground truth of the simulation; a real robot has to estimate it."""
         sim = self.sim
-        odom = Odometry(child_frame_id="base_link")
-        odom.header.stamp, odom.header.frame_id = stamp, "odom"
-        position = odom.pose.pose.position
-        position.x, position.y, position.z = (float(value) for value in sim.base_pos_w[0])
-        odom.pose.pose.orientation = messages.quat_message(sim.base_quat_w[0])
         to_base = rotation.conjugate(sim.base_quat_w[0])
-        odom.twist.twist.linear = _vector(rotation.rotate(to_base, sim.base_lin_vel_w[0]))
-        odom.twist.twist.angular = _vector(sim.base_ang_vel_b[0])
-        self._odom.publish(odom)
+        lin_vel_b = rotation.rotate(to_base, sim.base_lin_vel_w[0])
+        self._odom.publish(
+            messages.odometry(stamp, sim.base_pos_w[0], sim.base_quat_w[0], lin_vel_b, sim.base_ang_vel_b[0])
+        )
 
     def _publish_state(self) -> None:
         values = messages.stop_values(self.modes.stop) | {
@@ -344,11 +341,6 @@ class SimulatedRobot(Node):
             values["damping_since_s"] = repr(self._damping_s)
         level = messages.ERROR if self.modes.stop else messages.OK
         self._state.publish(messages.status("robot", level, self.modes.mode.value, values))
-
-
-def _vector(values: np.ndarray) -> Vector3:
-    x, y, z = (float(value) for value in values)
-    return Vector3(x=x, y=y, z=z)
 
 
 def _refused(reason: str) -> SetParametersResult:

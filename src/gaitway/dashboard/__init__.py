@@ -1,5 +1,6 @@
-"""Dashboard: pages and reports for people."""
+"""Reports of what was trained and run."""
 
-from gaitway.dashboard.report import render_report
+from gaitway.dashboard.demo_report import render_demo_report
+from gaitway.dashboard.training_report import render_training_report
 
-__all__ = ["render_report"]
+__all__ = ["render_demo_report", "render_training_report"]

@@ -8,7 +8,17 @@ import os
 import platform
 from pathlib import Path
 
-_PACKAGES = ("gaitway", "mujoco", "numpy", "torch", "onnx", "onnxruntime", "ros-rclpy")
+_PACKAGES = (
+    "gaitway",
+    "mujoco",
+    "gymnasium",
+    "envpool",
+    "numpy",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "ros-rclpy",
+)
 
 
 def describe_machine() -> dict[str, str]:

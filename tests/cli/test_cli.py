@@ -81,11 +81,11 @@ def test_inspect_shows_the_contract_and_that_it_was_verified(toy_policy: Path) -
 
 
 def test_eval_measures_the_policy_beside_doing_nothing(toy_policy: Path) -> None:
-    done = gaitway("eval", str(toy_policy), "--robots", "8", "--episode-s", "1.0", "--json")
+    done = gaitway("eval", str(toy_policy), "--episodes", "8", "--episode-s", "1.0", "--json")
     figures = json.loads(done.stdout)
-    low, high = figures["policy"]["survival_interval"]
-    assert low <= figures["policy"]["survival"] <= high
-    assert figures["zero action"]["robots"] == 8
+    low, high = figures["survival_interval"]
+    assert low <= figures["survival"] <= high
+    assert figures["zero_action"]["robots"] == 8
 
 
 def test_doctor_says_what_is_here() -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gaitway.cli.eval import evaluation_figures
-from gaitway.dashboard import render_report
+from gaitway.dashboard import render_demo_report
 from gaitway.data import Recording
 from gaitway.errors import GaitwayError
 from gaitway.files import write_atomically
@@ -203,7 +203,7 @@ def _write(report: dict[str, Any], trained: TrainResult, recording: Recording, o
     except SimError as error:
         problem = str(error)
     write_atomically(out / "report.json", json.dumps(report, indent=2) + "\n")
-    page = render_report(report, trained.curve, recording, pictures, problem)
+    page = render_demo_report(report, trained.curve, recording, pictures, problem)
     write_atomically(out / "report.html", page)
 
 

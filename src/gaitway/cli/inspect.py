@@ -13,20 +13,22 @@ from rich.table import Table
 
 from gaitway.policy import PolicySpec, load_policy
 from gaitway.policy.file import REPLAY_TOLERANCE, replay_difference
+from gaitway.policy.shipped import find_policy
 
 
 @dataclass(frozen=True, kw_only=True)
 class InspectCommand:
     """Replay a policy file's golden traces and show its contract."""
 
-    policy: tyro.conf.Positional[Path]
-    """Policy file."""
+    policy: tyro.conf.Positional[str]
+    """Policy file, or the name of one in the box."""
     json: bool = False
     """Print the whole spec as JSON, without the golden traces."""
 
     def run(self) -> None:
         """Verify and print."""
-        runtime = load_policy(self.policy)
+        path = find_policy(self.policy)
+        runtime = load_policy(path)
         difference = replay_difference(runtime)
         if self.json:
             spec = msgspec.to_builtins(runtime.spec)
@@ -38,16 +40,20 @@ class InspectCommand:
             }
             print(json.dumps(spec, indent=2))
         else:
-            _print(runtime.spec, self.policy, difference)
+            _print(runtime.spec, path, difference)
 
 
 def _print(spec: PolicySpec, path: Path, difference: float) -> None:
     console = Console()
     origin, steps = spec.origin, [len(trace.obs) for trace in spec.golden_traces]
+    trained = (
+        "elsewhere" if origin.env_steps is None else f"for {origin.env_steps:,} steps, seed {origin.seed}"
+    )
     facts = Table(box=None, show_header=False, title=str(path), title_justify="left")
     for key, value in (
-        ("task", f"{origin.task}, trained by {origin.algorithm} for {origin.env_steps:,} steps, seed {origin.seed}"),
+        ("task", f"{origin.task}, trained by {origin.algorithm} {trained}"),
         ("made", f"{origin.created} by Gaitway {origin.gaitway_version}, commit {(origin.source_commit or 'unknown')[:12]}"),
+        ("source", origin.source or "Gaitway"),
         ("licence", origin.license),
         ("robot", f"{spec.robot.name}, {len(spec.robot.joint_names)} joints, model {spec.robot.model_sha256[:12]}"),
         ("rate", f"{1.0 / spec.step_dt:g} Hz"),

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 from rich.console import Console
 
-from gaitway.ros import require_ros
+from gaitway.files import write_atomically
+from gaitway.policy import load_policy
+from gaitway.policy.shipped import find_policy
+from gaitway.progress import progress_bar
+from gaitway.ros import RosError, require_ros
+
+if TYPE_CHECKING:
+    from gaitway.ros.launching import Launch
+
+
+_WALK_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchCommand:
     """Start a simulated robot, the safety supervisor and the policy controller as three processes.
 
-    The controller blends in while the robot hangs on its gantry; then the robot stands by itself until
-    Ctrl-C, or until a process ends.
+    The controller blends in while the robot hangs on its gantry; then the robot is on its own until Ctrl-C, or
+    until a process ends. A walking policy listens to /cmd_vel; `--to X Y` walks to a point and ends there.
     """
 
-    policy: tyro.conf.Positional[Path]
-    """Policy file."""
+    policy: tyro.conf.Positional[str]
+    """Policy file, or the name of one in the box."""
     robot: str = "h23"
     """Robot to simulate."""
+    to: tuple[float, float] | None = None
+    """Walk to this point of the frame `odom` [m], and end."""
+    odometry: Literal["ground-truth", "estimated"] = "ground-truth"
+    """Whether /odom is the simulation's truth or estimated from joints and IMU, as on a real robot."""
+    record: Path | None = None
+    """Write how the walk went as JSON."""
     seconds: float | None = None
     """End after this time [s]; default never."""
     log_dir: Path = Path("runs/launch")
@@ -35,7 +54,9 @@ class LaunchCommand:
         from gaitway.ros.launching import launch_policy
 
         console = Console()
-        with launch_policy(self.policy, self.robot, self.log_dir) as launch:
+        policy = find_policy(self.policy)
+        estimate = self.odometry == "estimated"
+        with launch_policy(policy, self.robot, self.log_dir, estimate_odometry=estimate) as launch:
             console.print(f"processes: {', '.join(launch.process_names)}; output in {self.log_dir}")
             launch.let_go()
             domain = os.environ.get("ROS_DOMAIN_ID", "0")
@@ -43,12 +64,44 @@ class LaunchCommand:
                 f"active in ROS domain {domain}. Stop the robot with a true on /emergency_stop, push it with a "
                 "geometry_msgs/Vector3 on /robot/push; Ctrl-C ends all"
             )
-            elapsed_s = 0.0
-            while self.seconds is None or elapsed_s < self.seconds:
-                launch.client.spin_for(0.2)
-                launch.check()
-                elapsed_s += 0.2
+            if self.to is not None:
+                self._walk(launch, console)
+            else:
+                self._wait(launch)
         console.print("ended")
+
+    def _wait(self, launch: Launch) -> None:
+        elapsed_s = 0.0
+        while self.seconds is None or elapsed_s < self.seconds:
+            launch.client.spin_for(0.2)
+            launch.check()
+            elapsed_s += 0.2
+
+    def _walk(self, launch: Launch, console: Console) -> None:
+        from gaitway.ros.walking import walk_to
+
+        assert self.to is not None
+        x, y = self.to
+        distance = math.hypot(x, y)
+        with progress_bar(f"walk to ({x:g}, {y:g})", max(distance, 1e-6)) as bar:
+            result = walk_to(
+                launch,
+                self.to,
+                timeout_s=self.seconds or _WALK_S,
+                step_dt=load_policy(find_policy(self.policy)).spec.step_dt,
+                estimated=self.odometry == "estimated",
+                on_progress=lambda left_m: bar.update(max(0.0, distance - left_m)),
+            )
+        if self.record is not None:
+            write_atomically(self.record, json.dumps(result, indent=2) + "\n")
+        if not result["reached"]:
+            reason = result["stop_reason"] or "it took too long"
+            raise RosError(f"not at ({x:g}, {y:g}): {reason}; output in {self.log_dir}")
+        console.print(
+            f"at ({x:g}, {y:g}) in {result['seconds']:.1f} s, {result['distance_to_goal_m']:.2f} m from the goal; "
+            f"commands at {result['command_rate_hz']:.1f} Hz, {100 * result['late_commands']:.2f} % late; "
+            f"odometry off by {result['odometry_error_m']:.2f} m"
+        )
 
 
 COMMAND = LaunchCommand

@@ -11,15 +11,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gaitway.policy import TERMS
+from gaitway.policy import TERMS, PolicySpec, load_policy
+from gaitway.policy.shipped import shipped_policies
 from gaitway.robots import ROBOTS
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListCommand:
-    """Show robots, tasks, algorithms and observation terms by name."""
+    """Show robots, policies, tasks, algorithms and observation terms by name."""
 
-    what: tyro.conf.Positional[Literal["all", "robots", "tasks", "algorithms", "terms"]] = "all"
+    what: tyro.conf.Positional[Literal["all", "robots", "policies", "tasks", "algorithms", "terms"]] = "all"
     """Which list."""
     json: bool = False
     """Print JSON."""
@@ -34,16 +35,31 @@ class ListCommand:
         for heading in ("kind", "name", "what it is"):
             table.add_column(heading)
         for kind, entries in lists.items():
-            for name, summary in entries.items():
+            for name, facts in entries.items():
+                summary = facts if isinstance(facts, str) else "; ".join(f"{fact}" for fact in facts.values())
                 table.add_row(kind, name, Text(summary))
         Console().print(table)
 
 
-def _robots() -> dict[str, str]:
+def _robots() -> dict[str, dict[str, str]]:
     return {
-        name: f"{robot.num_joints} joints; {robot.license}; {robot.origin}"
+        name: {"joints": f"{robot.num_joints} joints", "license": robot.license, "origin": robot.origin}
         for name, robot in ((name, make()) for name, make in ROBOTS.items())
     }
+
+
+def _policies() -> dict[str, str]:
+    return {name: _policy_summary(load_policy(path).spec) for name, path in shipped_policies().items()}
+
+
+def _policy_summary(spec: PolicySpec) -> str:
+    origin = spec.origin
+    survival = origin.evaluation.get("survival", float("nan"))
+    steps = "" if origin.env_steps is None else f", {origin.env_steps / 1e6:.0f} M steps"
+    return (
+        f"{origin.task} on {spec.robot.name}; {origin.algorithm}{steps}; "
+        f"survival {survival:.3f}; {origin.license}; Gaitway {origin.gaitway_version}"
+    )
 
 
 def _tasks() -> dict[str, str]:
@@ -59,11 +75,15 @@ def _algorithms() -> dict[str, str]:
 
 
 def _terms() -> dict[str, str]:
-    return {name: f"[{term.unit}] {term.frame} frame, from {term.topic}" for name, term in TERMS.items()}
+    return {
+        name: f"[{term.unit}] {term.frame} frame, from {term.topic or 'no topic: only a simulation knows it'}"
+        for name, term in TERMS.items()
+    }
 
 
 _LISTS = {
     "robots": _robots,
+    "policies": _policies,
     "tasks": _tasks,
     "algorithms": _algorithms,
     "terms": _terms,

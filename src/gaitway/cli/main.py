@@ -13,11 +13,14 @@ from gaitway import __version__
 from gaitway.errors import GaitwayError, UnknownNameError
 
 VERBS = {
-    "list": "what is in the box: robots, tasks, algorithms, observation terms",
+    "list": "what is in the box: robots, policies, tasks, algorithms, observation terms",
     "train": "learn a task in parallel simulation",
     "eval": "measure a policy file in simulation, beside doing nothing",
     "export": "pack a training run as one policy file",
+    "pack": "make a policy file of a network that was trained elsewhere",
+    "robot": "show what a robot's name or TOML file amounts to",
     "inspect": "verify a policy file and show what it says",
+    "play": "show a policy in simulation in the browser, to steer and to push it",
     "launch": "run a policy over ROS 2: simulated robot, supervisor, controller",
     "demo": "train, pack, run, push, stop, report: the whole loop",
     "doctor": "what is installed here, and what to do about what is not",
@@ -26,7 +29,8 @@ VERBS = {
 _EXTRAS = {
     "mujoco": "sim", "gymnasium": "sim", "scipy": "sim", "torch": "train", "onnx": "train",
     "onnxscript": "train", "tensorboard": "train", "safetensors": "train", "matplotlib": "train",
-    "jinja2": "train", "rclpy": "ros",
+    "jinja2": "train", "rclpy": "ros", "envpool": "bench", "viser": "dashboard", "mjviser": "dashboard",
+    "stable_baselines3": "adapters", "rsl_rl": "adapters", "tensordict": "adapters",
 }  # fmt: skip
 
 
@@ -63,8 +67,9 @@ def _run(verb: str, arguments: list[str]) -> None:
         raise UnknownNameError("command", verb, VERBS)
     import tyro
 
-    command: Any = importlib.import_module(f"gaitway.cli.{verb}").COMMAND
-    tyro.cli(command, prog=f"gaitway {verb}", args=arguments).run()
+    module: Any = importlib.import_module(f"gaitway.cli.{verb}")
+    options = {"default": module.default_for(arguments)} if hasattr(module, "default_for") else {}
+    tyro.cli(module.COMMAND, prog=f"gaitway {verb}", args=arguments, **options).run()
 
 
 def _print_verbs() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from gaitway.learning import TrainConfig, train
+from gaitway.learning import RECIPES, TrainConfig, recipe, train
 from gaitway.learning.trainer import resumed_config
 
 
@@ -41,10 +41,18 @@ class TrainCommand:
             f"{result.env_steps:,} environment steps in {result.seconds:.0f} s "
             f"({result.env_steps_per_second:,.0f} per second); return {newest.get('return', float('nan')):.2f}"
         )
+        if diverged := result.diverged:
+            console.print(f"{diverged:.0f} episodes ended because the physics diverged")
         if result.interrupted:
             console.print(f"interrupted and saved; go on with: gaitway train --out {run_dir} --resume")
             sys.exit(130)
         console.print(f"next: gaitway export {run_dir} --out policy.onnx")
+
+
+def default_for(arguments: list[str]) -> TrainCommand:
+    """The command with the settings recommended for the task that the arguments name."""
+    task = next((argument for argument in arguments if argument in RECIPES), TrainConfig().task)
+    return TrainCommand(config=recipe(task))
 
 
 COMMAND = TrainCommand

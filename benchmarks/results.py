@@ -60,27 +60,181 @@ DEMO_ROWS = [
 
 def write_results() -> None:
     """Write the page."""
+    parts = [
+        "# Measured results",
+        "Written by `make accept-01` and `make accept-02` from their records in `docs/results/`, which hold more "
+        "figures, the commit, the machine and the versions.",
+        *demo_section(),
+        *task_speed_section(),
+        *speed_section(),
+        *training_speed_section(),
+        *walking_section(),
+        *changed_physics_section(),
+        *walk_to_section(),
+        *retraining_section(),
+    ]
+    write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
+
+
+def demo_section() -> list[str]:
+    """The demo, three training seeds."""
     demos = records("accept-01-demo-seed-*.json")
     columns = [demo_columns(record) for record in demos]
     rows = [[name, aim, *(column[i] for column in columns)] for i, (name, aim) in enumerate(DEMO_ROWS)]
-    parts = [
-        "# Measured results",
-        "Written by `make accept-01` from its records in `docs/results/`, which hold more figures, the commit, the "
-        "machine and the versions.",
+    return [
         "## `make demo`, three training seeds",
         table(["", "aim", *[""] * len(demos)], rows),
         machine_line(demos),
     ]
+
+
+def task_speed_section() -> list[str]:
+    """One task beside the bare batch."""
+    parts = []
     for bench in records("accept-01-bench-sim.json"):
         parts += [
-            "## `gaitway bench sim`",
+            "## `gaitway bench sim --task stand`",
             f"Task `{bench['task']}` with {bench['num_envs']} robots: {bench['env_steps_per_second']:,.0f} "
             f"environment steps/s, {bench['ratio']:.2f} of stepping the bare `mujoco.batch.Batch` of the same model "
             f"({bench['batch_steps_per_second']:,.0f}; median of {len(bench['ratios'])} repetitions measured in "
             f"turn; aim: at least {bench['aim']:.2f}).",
             machine_line([bench]),
         ]
-    write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
+    return parts
+
+
+def speed_section() -> list[str]:
+    """The simulation beside the bare batch and other libraries."""
+    parts = []
+    for bench in records("accept-02-bench-sim.json"):
+        speeds = [
+            [name, f"{row['steps_per_second']:,.0f}", str(row["num_envs"]), row["workers"]]
+            for name, row in bench["speeds"].items()
+        ]
+        parts += [
+            "## `gaitway bench sim`",
+            table(["control steps of single robots", "per second", "robots", "on"], speeds),
+            ratios_table(bench),
+            machine_line([bench]),
+        ]
+    return parts
+
+
+def training_speed_section() -> list[str]:
+    """PPO part by part, beside bare physics and Stable-Baselines3."""
+    parts = []
+    for bench in records("accept-02-bench-train.json"):
+        shares = [[name, f"{value:.1f}"] for name, value in bench["microseconds_per_sample"].items()]
+        parts += [
+            "## `gaitway bench train`",
+            f"PPO on `{bench['task']}` with {bench['num_envs']} robots: {bench['ppo_samples_per_second']:,.0f} "
+            f"samples/s, everything included; the bare physics of the same states "
+            f"{bench['bare_steps_per_second']:,.0f} steps/s. On Humanoid-v5 "
+            f"{bench['humanoid_ppo_samples_per_second']:,.0f} samples/s with {bench['humanoid_num_envs']} robots, "
+            f"Stable-Baselines3 {bench['sb3_ppo_samples_per_second']:,.0f} with {bench['sb3_processes']} processes.",
+            table(["part", "microseconds per sample"], shares),
+            ratios_table(bench),
+            machine_line([bench]),
+        ]
+    return parts
+
+
+def ratios_table(bench: dict[str, Any]) -> str:
+    """The ratios of a benchmark beside their aims."""
+    rows = [
+        [f"`{key}`", f"at least {aim:.2f}", "-" if bench[key] is None else f"{bench[key]:.2f}"]
+        for key, aim in bench["aims"].items()
+    ]
+    return table(["ratio", "aim", "measured"], rows)
+
+
+EVALUATION_COLUMNS = [
+    "survival (95 % Wilson)",
+    "velocity error [m/s]",
+    "yaw rate error [rad/s]",
+    "with pushes",
+]
+
+
+def evaluation_cells(figures: dict[str, Any]) -> list[str]:
+    """Survival and tracking errors."""
+    low, high = figures["survival_interval"]
+    return [
+        f"{figures['survival']:.3f} ({low:.3f} .. {high:.3f})",
+        f"{figures['velocity_error_rms']:.3f}",
+        f"{figures['yaw_rate_error_rms']:.3f}",
+        f"{figures['velocity_error_rms_with_pushes']:.3f} / {figures['yaw_rate_error_rms_with_pushes']:.3f}",
+    ]
+
+
+def walking_section() -> list[str]:
+    """The shipped policy under full randomisation."""
+    runs = records("accept-02-eval-seed-*.json")
+    if not runs:
+        return []
+    rows = [["aim", "at least 0.97", "at most 0.15", "at most 0.15", ""]]
+    for run in runs:
+        rows.append([f"seed {run['seed']}, {run['robots']} episodes", *evaluation_cells(run)])
+        rows.append(["the same at zero action", *evaluation_cells(run["zero_action"])])
+    return ["## `gaitway eval h23_walk`", table(["", *EVALUATION_COLUMNS], rows), machine_line(runs)]
+
+
+def changed_physics_section() -> list[str]:
+    """The shipped policy on physics that nobody trained on."""
+    parts = []
+    for run in records("accept-02-changed-physics.json"):
+        rows = [["aim", "at least 0.9", "", "", ""], ["as trained", *evaluation_cells(run)]]
+        rows += [[name, *evaluation_cells(figures)] for name, figures in run["changed_physics"].items()]
+        parts += [
+            "## The same on changed physics",
+            table(["", *EVALUATION_COLUMNS], rows),
+            machine_line([run]),
+        ]
+    return parts
+
+
+def walk_to_section() -> list[str]:
+    """Walks over ROS 2."""
+    runs = {
+        odometry: records(f"accept-02-walk-to-{odometry}.json") for odometry in ("ground-truth", "estimated")
+    }
+    rows, measured = [], []
+    for odometry, found in runs.items():
+        for run in found:
+            walks = run["walks"]
+            late = max(walk["late_commands"] for walk in walks)
+            rows.append(
+                [
+                    f"{odometry} odometry",
+                    f"{run['reached']} of {len(walks)}",
+                    str(run["fell"]),
+                    f"{min(walk['command_rate_hz'] for walk in walks):.2f}",
+                    f"{100 * late:.2f} %",
+                    f"{max(walk['odometry_error_m'] for walk in walks):.2f}",
+                ]
+            )
+            measured.append(run)
+    if not rows:
+        return []
+    heads = ["", "reached", "fell", "lowest rate [Hz]", "most late commands", "largest odometry error [m]"]
+    return [
+        "## `gaitway launch walk --to`: a goal 5 m away, in ten directions",
+        table(heads, [["aim", "all", "0", "50", "0.1 %", ""], *rows]),
+        machine_line(measured),
+    ]
+
+
+def retraining_section() -> list[str]:
+    """The recipe, run again."""
+    parts = []
+    for run in records("accept-02-retrain.json"):
+        parts += [
+            "## `gaitway train walk`, trained again",
+            f"Seed {run['seed']}: {run['env_steps']:,} environment steps in {run['training_s'] / 60:.0f} min.",
+            table(["", *EVALUATION_COLUMNS], [["retrained", *evaluation_cells(run["evaluation"])]]),
+            machine_line([run]),
+        ]
+    return parts
 
 
 def machine_line(measured: list[dict[str, Any]]) -> str:

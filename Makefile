@@ -4,7 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check docs accept-01 clean
+.PHONY: play demo test check docs accept-01 accept-02 clean
+
+play: .venv/.play
+	$(BIN)/gaitway play h23_walk
 
 demo: .venv/.demo
 	$(BIN)/gaitway demo
@@ -20,19 +23,30 @@ check: .venv/.dev
 docs: .venv/.docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build
 
-# The measurements of issue 1: pieces of at most 20 minutes that go on where they were stopped.
+# The measurements of each issue: pieces of at most 20 minutes that go on where they were stopped.
 accept-01: .venv/.demo
 	$(BIN)/python benchmarks/accept_01.py
+
+accept-02: .venv/.bench
+	$(BIN)/python benchmarks/accept_02.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
+.venv/.play: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[dashboard]'
+	touch $@
+
 .venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable '.[train,ros]'
+	$(PIP) --editable '.[train,ros,dashboard]'
 	touch $@
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) --editable '.[train,ros,dev]'
+	$(PIP) --editable '.[train,ros,dashboard,dev]'
+	touch $@
+
+.venv/.bench: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[train,ros,bench]'
 	touch $@
 
 .venv/.docs: pyproject.toml constraints.txt | .venv/bin/python

@@ -138,7 +138,7 @@ def test_in_lockstep_the_robot_moves_to_the_bits_of_the_same_loop_without_ros(
     steps = 40
     commands = {
         "simulated_robot": ["robot:=h23", "lockstep:=true", "command_timeout_s:=30.0"],
-        "policy_controller": [f"policy:={toy_policy}", "blend_s:=0.0"],
+        "policy_controller": [f"policy:={toy_policy}", "blend_s:=0.0", "policy_on_gantry:=true"],
     }
     with nodes(commands, tmp_path) as (launch, watch):
         launch.client.transition(names.CONTROLLER, "configure")

@@ -29,7 +29,7 @@ _WALK_S = 60.0
 class LaunchCommand:
     """Start a simulated robot, the safety supervisor and the policy controller as three processes.
 
-    The controller blends in while the robot hangs on its gantry; then the robot is on its own until Ctrl-C, or
+    The controller takes the robot to its home pose on its gantry; then the policy has it until Ctrl-C, or
     until a process ends. A walking policy listens to /cmd_vel; `--to X Y` walks to a point and ends there.
     """
 

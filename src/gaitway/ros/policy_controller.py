@@ -2,7 +2,8 @@
 
 A lifecycle node. `configure` loads and verifies the policy and refuses a robot that it does not fit;
 `activate` sets the policy's gains on the robot, reads them back, and starts commanding from the measured
-pose. A control step is taken when the sensor values that are due arrive, so that they are never stale; a
+pose: the home pose while the robot says that it is held on its gantry, and the policy from the moment that it is let
+go, as an episode of its training begins. A control step is taken when the sensor values that are due arrive, so that they are never stale; a
 timer only notices that none come.
 """
 
@@ -13,7 +14,7 @@ import traceback
 from collections.abc import Callable
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist, TwistStamped
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -36,7 +37,7 @@ from gaitway.robots import get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.node_main import run_node, steady_s, steady_timer
 from gaitway.ros.robot_client import RobotClient
-from gaitway.safety import Guard, GuardLimits
+from gaitway.safety import Guard, GuardLimits, RobotMode
 
 _EARLY_NS = 1_000_000  # a sample this much before its due time counts as due
 _SENSOR_TIMEOUT_S = 0.1
@@ -81,6 +82,11 @@ class PolicyController(LifecycleNode):
                 "Whether /cmd_vel carries TwistStamped instead of Twist; read at start.",
             ),
             ("blend_s", 1.0, "Time from the measured pose to the policy's own targets [s]."),
+            (
+                "policy_on_gantry",
+                False,
+                "Whether the policy runs while the robot is held, not the home pose.",
+            ),
             ("hears_robot", False, "Whether joint states and IMU data have come; set by the node."),
             ("last_error", "", "Why the newest lifecycle transition failed; empty if it did not."),
         ):
@@ -91,6 +97,7 @@ class PolicyController(LifecycleNode):
         self.create_subscription(Imu, names.IMU, self._on_imu, names.SENSOR_IN)
         self.create_subscription(JointState, names.JOINT_STATES, self._on_joint_state, names.SENSOR_IN)
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, names.EVENT)
+        self.create_subscription(DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED)
         if self.get_parameter("use_stamped_vel").value:
             self.create_subscription(
                 TwistStamped, names.CMD_VEL, lambda message: self._on_velocity(message.twist), names.COMMAND
@@ -107,6 +114,7 @@ class PolicyController(LifecycleNode):
         self._joint_state: JointState | None = None
         self._sent: JointState | None = None
         self._heard_s = 0.0
+        self._held = False  # a robot that does not say so is on its feet
         self._commanding = False
         self._steps = 0
         self._due_ns = 0
@@ -144,9 +152,8 @@ class PolicyController(LifecycleNode):
         if messages.by_name(message, spec.robot.joint_names) is None:
             raise PolicyError("the robot's joint states have no position and velocity per joint")
         self._set_gains()
-        self._runtime.reset()
+        self._begin_episode()
         self._guard.reset()
-        self._velocity = spec.command and VelocityCommand(spec.command, spec.step_dt)
         self._steps, self._due_ns, self._sent = 0, 0, None
         self._joint_state = self._imu = None  # begin with values that are both new
         self._commanding = True
@@ -221,6 +228,19 @@ class PolicyController(LifecycleNode):
             self._commanding = False
             self.get_logger().warning("stopped; deactivate and activate to start again")
 
+    def _on_robot_state(self, message: DiagnosticStatus) -> None:
+        held = message.message == RobotMode.HELD.value
+        if self._held and not held:
+            self._begin_episode()
+        self._held = held
+
+    def _begin_episode(self) -> None:
+        """Let the policy begin as at the start of an episode: without history, and standing."""
+        if self._runtime is not None:
+            spec = self._runtime.spec
+            self._runtime.reset()
+            self._velocity = spec.command and VelocityCommand(spec.command, spec.step_dt)
+
     def _step_if_due(self) -> None:
         """Take a control step once both sensors have reached its time."""
         if not self._commanding or self._imu is None or self._joint_state is None:
@@ -246,13 +266,16 @@ class PolicyController(LifecycleNode):
         joint_pos, joint_vel = measured
         if self._steps == 0:
             self._start_pose = joint_pos
-        wanted = self._runtime.step(
-            joint_pos,
-            joint_vel,
-            messages.imu_quat_w(imu),
-            messages.imu_ang_vel(imu),
-            self._velocity.step(steady_s()) if self._velocity else None,
-        ).joint_pos_target
+        if self._held and not self.get_parameter("policy_on_gantry").value:
+            wanted = np.array(spec.robot.home_joint_pos)
+        else:
+            wanted = self._runtime.step(
+                joint_pos,
+                joint_vel,
+                messages.imu_quat_w(imu),
+                messages.imu_ang_vel(imu),
+                self._velocity.step(steady_s()) if self._velocity else None,
+            ).joint_pos_target
         blend_s = self.get_parameter("blend_s").value
         assert isinstance(blend_s, float)
         share = min(1.0, self._steps * spec.step_dt / blend_s) if blend_s > 0.0 else 1.0

@@ -41,7 +41,7 @@ def test_plays_a_policy_file_without_torch_and_says_where(toy_policy: Path, grou
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere.onnx",), "unknown policy file or name 'nowhere.onnx'"),
+        (("nowhere.onnx",), "no policy file at nowhere.onnx"),
         (("nowhere.onnx", "--level", "1.5"), "--level must be from 0 to 1"),
         (("nowhere.onnx", "--port", "0"), "--port from 1 to 65535"),
         (("nowhere.onnx", "--seconds", "-1"), "--seconds above 0"),

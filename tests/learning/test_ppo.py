@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitway.learning.normalizer import Normalizer
-from gaitway.learning.ppo import PPO, PPOConfig, _kl_divergence, _log_prob, generalized_advantage
+from gaitway.learning.ppo import PPO, PPOConfig, _log_prob, _mean_kl_divergence
+from gaitway.learning.rollout import generalized_advantage
 from gaitway.robots import h23
 from gaitway.tasks import VectorEnv, get_task
 
@@ -42,8 +43,8 @@ def test_densities_and_divergence_are_torchs_own() -> None:
     p, q = torch.distributions.Normal(mean, std), torch.distributions.Normal(other_mean, other_std)
     constant = 4 * 0.5 * np.log(2 * np.pi)
     torch.testing.assert_close(_log_prob(mean, std, action) - constant, p.log_prob(action).sum(-1))
-    expected = torch.distributions.kl_divergence(p, q).sum(-1)
-    torch.testing.assert_close(_kl_divergence(mean, std, other_mean, other_std), expected)
+    expected = torch.distributions.kl_divergence(p, q).sum(-1).mean()
+    torch.testing.assert_close(_mean_kl_divergence(mean, std, other_mean, other_std), expected)
 
 
 def test_the_normalizer_has_the_mean_and_variance_of_all_it_saw() -> None:
@@ -94,9 +95,9 @@ def test_a_truncated_episode_is_valued_beyond_its_end_and_a_fall_is_not() -> Non
     env = VectorEnv(task, h23(), 8, seed=0)
     algorithm = PPO(PPOConfig(hidden=(32,), rollout_steps=1), env, 0)
     with torch.no_grad():
-        algorithm.policy.critic[-1].bias += 50.0  # type: ignore[union-attr]
+        algorithm.policy.critic.bias[-1] += 50.0  # type: ignore[index,union-attr]
     _, final_obs = algorithm._collect()
-    critic_obs = algorithm.policy.critic_normalizer(algorithm.rollout.critic_obs)
+    critic_obs = algorithm.policy.normalizer(algorithm.rollout.critic_obs)
     assert (algorithm.rollout.ended == 1.0).all()
     value, advantage = algorithm._targets(critic_obs, final_obs)
     assert (value + advantage > 0.9 * 0.99 * 45.0).all()

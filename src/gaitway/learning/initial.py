@@ -18,6 +18,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from gaitway.learning.networks import GaussianActorCritic
+from gaitway.learning.normalizer import Normalizer
 from gaitway.policy import PolicyError, PolicySpec, load_policy
 from gaitway.tasks import VectorEnv
 
@@ -42,7 +43,8 @@ def start_from(policy: GaussianActorCritic, path: str, env: VectorEnv) -> None:
     """
     spec = load_policy(path).spec
     given = _read_network(onnx.load_from_string(Path(path).read_bytes()).graph)
-    layers = [module for module in policy.actor if isinstance(module, nn.Linear)]
+    actor = policy.plain_actor()
+    layers = [module for module in actor if isinstance(module, nn.Linear)]
     found = _contract_differences(spec, env)
     shapes = [weight.shape for weight, _ in given.layers], [tuple(layer.weight.shape) for layer in layers]
     if given.obstacle is not None:
@@ -55,7 +57,8 @@ def start_from(policy: GaussianActorCritic, path: str, env: VectorEnv) -> None:
         )
     if found:
         raise _refusal(path, found)
-    _copy(given, policy, layers)
+    _copy(given, policy.normalizer, layers)
+    policy.take_over(actor)
     difference = _difference(policy, spec)
     if not difference <= _TOLERANCE:
         raise _refusal(
@@ -131,15 +134,15 @@ def _normalises(given: _Given, node: onnx.NodeProto, constants: list[np.ndarray]
 
 
 @torch.no_grad()
-def _copy(given: _Given, policy: GaussianActorCritic, layers: list[nn.Linear]) -> None:
+def _copy(given: _Given, normalizer: Normalizer, layers: list[nn.Linear]) -> None:
     for layer, (weight, bias) in zip(layers, given.layers, strict=True):
         layer.weight.copy_(torch.from_numpy(weight.copy()))
         layer.bias.copy_(torch.from_numpy(bias.copy()))
     variance = np.maximum(np.square(1.0 / np.asarray(given.scale, dtype=np.float64)) - _EPSILON, 0.0)
-    normalizer = policy.normalizer
-    normalizer.mean.copy_(torch.from_numpy(np.broadcast_to(given.mean, normalizer.mean.shape).copy()))
-    normalizer.var.copy_(torch.from_numpy(np.broadcast_to(variance, normalizer.var.shape).copy()))
-    normalizer.count.fill_(_WORTH)
+    size = given.layers[0][0].shape[1]
+    normalizer.mean[:size] = torch.from_numpy(np.broadcast_to(given.mean, size).copy())
+    normalizer.var[:size] = torch.from_numpy(np.broadcast_to(variance, size).copy())
+    normalizer.count[:size] = _WORTH
 
 
 @torch.no_grad()

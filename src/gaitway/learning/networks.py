@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from gaitway.learning.normalizer import Normalizer
+from gaitway.learning.symmetry import SymmetricMLP
 from gaitway.tasks import Mirror, TaskMirror
 
 
@@ -31,59 +32,8 @@ def mlp(sizes: Sequence[int], output_gain: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class SymmetricLinear(nn.Linear):
-    """A linear layer that commutes with reflection: reflecting its input reflects its output.
-
-    Any weights W are projected on those that commute, (W + R_out W R_in) / 2, where the reflections R are signed
-    permutations. A network of such layers needs no mirrored copies of its experience (Ordonez-Apraez et al. 2023).
-    """
-
-    def __init__(self, into: Mirror, out: Mirror):
-        super().__init__(len(into.order), len(out.order))
-        self._in_order, self._in_sign = _tensors(into)
-        self._out_order, self._out_sign = _tensors(out)
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (as torch names it)
-        """Shape (..., out)."""
-        return nn.functional.linear(input, *self.projected())
-
-    def projected(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weight and bias that commute with reflection."""
-        mirrored = self.weight[self._out_order][:, self._in_order] * self._out_sign[:, None] * self._in_sign
-        bias = (self.bias + self.bias[self._out_order] * self._out_sign) / 2.0
-        return (self.weight + mirrored) / 2.0, bias
-
-    def plain(self) -> nn.Linear:
-        """An ordinary layer that computes the same."""
-        layer = nn.Linear(self.in_features, self.out_features)
-        with torch.no_grad():
-            weight, bias = self.projected()
-            layer.weight.copy_(weight)
-            layer.bias.copy_(bias)
-        return layer
-
-
-def symmetric_mlp(into: Mirror, hidden: Sequence[int], out: Mirror, output_gain: float) -> nn.Sequential:
-    """Like `mlp`, of layers that commute with reflection; hidden units come in pairs that reflection swaps."""
-    mirrors = [into, *(_swap(width) for width in hidden), out]
-    layers: list[nn.Module] = []
-    for index, (before, after) in enumerate(itertools.pairwise(mirrors)):
-        last = index == len(mirrors) - 2
-        linear = SymmetricLinear(before, after)
-        # projecting halves the variance of independent weights
-        nn.init.orthogonal_(linear.weight, 2.0**0.5 * (output_gain if last else 2.0**0.5))
-        nn.init.zeros_(linear.bias)
-        layers += [linear] if last else [linear, nn.ELU(inplace=True)]
-    return nn.Sequential(*layers)
-
-
-def without_symmetry(network: nn.Sequential) -> nn.Sequential:
-    """The same function in ordinary layers."""
-    return nn.Sequential(*(m.plain() if isinstance(m, SymmetricLinear) else m for m in network))
-
-
 class GaussianActorCritic(nn.Module):
-    """A Gaussian policy with state-independent deviation, and a value function, each over its normaliser.
+    """A Gaussian policy with state-independent deviation, and a value function, over one normaliser.
 
     The critic sees the observation with the privileged values behind it. With a mirror, the policy of a reflected
     observation is the reflected policy, and the value of both is the same.
@@ -100,16 +50,16 @@ class GaussianActorCritic(nn.Module):
     ):
         super().__init__()
         critic_size = obs_size + privileged_size
-        self.normalizer = Normalizer(obs_size, mirror and mirror.obs)
-        self.critic_normalizer = Normalizer(critic_size, mirror and mirror.critic_obs)
+        self.normalizer = Normalizer(critic_size, mirror and mirror.critic_obs)
+        self._obs_size = obs_size
         if mirror is None:
             self.actor = mlp([obs_size, *hidden, action_size], output_gain=0.01)
             self.critic = mlp([critic_size, *hidden, 1], output_gain=1.0)
             self._order = torch.arange(action_size)
         else:
             same = Mirror(np.zeros(1, dtype=np.int64), np.ones(1))
-            self.actor = symmetric_mlp(mirror.obs, hidden, mirror.action, output_gain=0.01)
-            self.critic = symmetric_mlp(mirror.critic_obs, hidden, same, output_gain=1.0)
+            self.actor = SymmetricMLP(mirror.obs, hidden, mirror.action, output_gain=0.01)
+            self.critic = SymmetricMLP(mirror.critic_obs, hidden, same, output_gain=1.0)
             self._order = torch.from_numpy(mirror.action.order)
         self.log_std_parameter = nn.Parameter(torch.full((action_size,), init_std).log())
 
@@ -128,12 +78,15 @@ class GaussianActorCritic(nn.Module):
 
     def deployed(self) -> nn.Sequential:
         """What a policy file holds: normaliser and actor in ordinary layers."""
-        return nn.Sequential(self.normalizer, without_symmetry(self.actor)).eval()
+        return nn.Sequential(self.normalizer.first(self._obs_size), self.plain_actor()).eval()
 
+    def plain_actor(self) -> nn.Sequential:
+        """The actor, behind its normaliser, in ordinary layers."""
+        return self.actor.plain() if isinstance(self.actor, SymmetricMLP) else self.actor
 
-def _tensors(mirror: Mirror) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(mirror.order), torch.from_numpy(mirror.sign).float()
-
-
-def _swap(width: int) -> Mirror:
-    return Mirror(np.roll(np.arange(width), width // 2), np.ones(width))
+    def take_over(self, actor: nn.Sequential) -> None:
+        """Act as a network in ordinary layers of the same widths does, as near as symmetry allows."""
+        if isinstance(self.actor, SymmetricMLP):
+            self.actor.take_over(actor)
+        else:
+            self.actor.load_state_dict(actor.state_dict())

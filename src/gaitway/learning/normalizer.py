@@ -31,11 +31,18 @@ class Normalizer(nn.Module):
         self._sign = None if mirror is None else torch.from_numpy(mirror.sign).float()
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("var", torch.ones(size))
-        self.register_buffer("count", torch.tensor(epsilon, dtype=torch.float64))
+        self.register_buffer("count", torch.full((size,), epsilon, dtype=torch.float64))
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
-        """Normalised observations, shape (..., size)."""
-        return ((obs - self.mean) * torch.rsqrt(self.var + 1e-8)).clamp(-10.0, 10.0)
+        """Normalised observations, shape (..., n): all of their values or only the first n."""
+        mean, var = (statistic[: obs.shape[-1]] for statistic in (self.mean, self.var))
+        return ((obs - mean) * torch.rsqrt(var + 1e-8)).clamp(-10.0, 10.0)
+
+    def first(self, size: int) -> Normalizer:
+        """One for the first values alone."""
+        part = Normalizer(size)
+        part.load_state_dict({name: value[:size] for name, value in self.state_dict().items()})
+        return part
 
     @torch.no_grad()
     def update(self, obs: torch.Tensor) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import nn
 
 from gaitway.errors import GaitwayError
 from gaitway.learning.networks import GaussianActorCritic
+from gaitway.learning.rollout import Rollout, Samples, generalized_advantage
 from gaitway.tasks import TaskMirror
 
 
@@ -68,94 +69,6 @@ class PPOConfig:
                 raise GaitwayError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
 
 
-@dataclass(frozen=True)
-class Rollout:
-    """One iteration's experience; time first. Shapes (rollout_steps, num_envs, ...)."""
-
-    obs: torch.Tensor
-    critic_obs: torch.Tensor
-    mean: torch.Tensor
-    """Means of the distributions that the actions are drawn from."""
-    action: torch.Tensor
-    reward: torch.Tensor
-    ended: torch.Tensor
-    """Episodes that ended in the step, by termination or truncation."""
-
-    @staticmethod
-    def empty(steps: int, num_envs: int, obs_size: int, critic_size: int, action_size: int) -> Rollout:
-        """Preallocated storage."""
-        return Rollout(
-            obs=torch.empty(steps, num_envs, obs_size),
-            critic_obs=torch.empty(steps, num_envs, critic_size),
-            mean=torch.empty(steps, num_envs, action_size),
-            action=torch.empty(steps, num_envs, action_size),
-            reward=torch.empty(steps, num_envs),
-            ended=torch.empty(steps, num_envs),
-        )
-
-
-@dataclass(frozen=True)
-class _Samples:
-    """Some of a rollout's samples, as the update needs them. Shapes (n, ...)."""
-
-    obs: torch.Tensor
-    """Normalised, as the critic's."""
-    critic_obs: torch.Tensor
-    mean: torch.Tensor
-    """Of the policy that acted."""
-    action: torch.Tensor
-    log_prob: torch.Tensor
-    target: torch.Tensor
-    """Returns that the values are to predict."""
-    advantage: torch.Tensor
-    """Of zero mean and unit deviation over the rollout."""
-
-    def shuffled(self, generator: torch.Generator) -> _Samples:
-        """The same samples in a random order."""
-        order = torch.randperm(len(self.obs), generator=generator)
-        return _Samples(*(values[order] for values in self._fields()))
-
-    def split(self, count: int) -> list[_Samples]:
-        """Minibatches of nearly equal size."""
-        return [_Samples(*part) for part in zip(*(v.chunk(count) for v in self._fields()), strict=True)]
-
-    def _fields(self) -> list[torch.Tensor]:
-        return [getattr(self, field.name) for field in fields(self)]
-
-
-def generalized_advantage(
-    reward: torch.Tensor,
-    value: torch.Tensor,
-    ended: torch.Tensor,
-    last_value: torch.Tensor,
-    discount: float,
-    gae_lambda: float,
-) -> torch.Tensor:
-    """Generalised advantage estimates (Schulman et al. 2016, eq. 16).
-
-    Args:
-        reward: rewards, the bootstrap of truncated episodes included. Shape (steps, num_envs).
-        value: values of the observations acted on. Shape (steps, num_envs).
-        ended: 1 where an episode ended in the step. Shape (steps, num_envs).
-        last_value: values of the observations after the last step. Shape (num_envs,).
-        discount: gamma.
-        gae_lambda: lambda.
-
-    Returns:
-        Advantages. Shape (steps, num_envs).
-    """
-    advantage = torch.empty_like(reward)
-    running = torch.zeros_like(last_value)
-    next_value = last_value
-    for t in reversed(range(reward.shape[0])):
-        goes_on = 1.0 - ended[t]
-        delta = reward[t] + discount * goes_on * next_value - value[t]
-        running = delta + discount * gae_lambda * goes_on * running
-        advantage[t] = running
-        next_value = value[t]
-    return advantage
-
-
 class PPO:
     """Trains a Gaussian actor-critic; one call of `iterate` is one iteration."""
 
@@ -174,7 +87,7 @@ class PPO:
         self.config = config
         self.env = env
         self.generator = torch.Generator().manual_seed(seed)
-        obs_size = spaces.flatdim(env.single_observation_space)
+        self._obs_size = obs_size = spaces.flatdim(env.single_observation_space)
         action_size = spaces.flatdim(env.single_action_space)
         privileged_size = getattr(env, "privileged_size", 0)
         with torch.random.fork_rng():
@@ -186,9 +99,9 @@ class PPO:
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, fused=True)
         self.learning_rate = config.learning_rate
         critic_size = obs_size + privileged_size
-        self.rollout = Rollout.empty(config.rollout_steps, env.num_envs, obs_size, critic_size, action_size)
+        self.rollout = Rollout.empty(config.rollout_steps, env.num_envs, critic_size, action_size)
         obs, infos = env.reset(seed=seed, options={"desynchronize": True})
-        self.obs, self.critic_obs = _float32(obs), _critic_obs(obs, infos.get("privileged"))
+        self.critic_obs = _critic_obs(obs, infos.get("privileged"))
         self.episode_return = np.zeros(env.num_envs)
 
     @property
@@ -207,8 +120,7 @@ class PPO:
         with _one_thread():  # idle threads of torch would spin on the cores that the physics needs
             metrics, final_obs = self._collect()
         metrics |= self._learn(final_obs)
-        self.policy.normalizer.update(self.rollout.obs.flatten(0, 1))
-        self.policy.critic_normalizer.update(self.rollout.critic_obs.flatten(0, 1))
+        self.policy.normalizer.update(self.rollout.critic_obs.flatten(0, 1))
         return metrics
 
     def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
@@ -217,7 +129,7 @@ class PPO:
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
         tensors |= {f"env.{name}": torch.from_numpy(value) for name, value in _env_state(self.env).items()}
-        tensors["obs"], tensors["critic_obs"] = self.obs, self.critic_obs.clone()
+        tensors["critic_obs"] = self.critic_obs
         tensors["episode_return"] = torch.from_numpy(self.episode_return)
         tensors["generator"] = self.generator.get_state()
         return tensors, {"learning_rate": self.learning_rate}
@@ -233,7 +145,7 @@ class PPO:
         self.learning_rate = values["learning_rate"]
         if env_state := {name: value.numpy() for name, value in _below("env.", tensors).items()}:
             getattr(self.env, "load_state_dict")(env_state)  # noqa: B009 (not in Gymnasium's interface)
-        self.obs, self.critic_obs = tensors["obs"].clone(), tensors["critic_obs"].clone()
+        self.critic_obs = tensors["critic_obs"].clone()
         self.episode_return = tensors["episode_return"].numpy().copy()
         self.generator.set_state(tensors["generator"])
 
@@ -250,10 +162,9 @@ class PPO:
         terminations = truncations = 0
         totals: dict[str, float] = defaultdict(float)
         for t in range(self.config.rollout_steps):
-            mean = self.policy(self.obs)
+            mean = self.policy(self.critic_obs[:, : self._obs_size])
             action = mean + std * torch.randn(mean.shape, generator=self.generator)
-            rollout.obs[t], rollout.critic_obs[t] = self.obs, self.critic_obs
-            rollout.mean[t], rollout.action[t] = mean, action
+            rollout.critic_obs[t], rollout.mean[t], rollout.action[t] = self.critic_obs, mean, action
             obs, reward, terminated, truncated, infos = self.env.step(action.numpy())
             ended = terminated | truncated
             rollout.reward[t], rollout.ended[t] = torch.from_numpy(reward), torch.from_numpy(ended)
@@ -268,7 +179,7 @@ class PPO:
                 self.episode_return[ended] = 0.0
                 terminations += int(terminated.sum())
                 truncations += int(truncated.sum())
-            self.obs, self.critic_obs = _float32(obs), _critic_obs(obs, infos.get("privileged"))
+            self.critic_obs = _critic_obs(obs, infos.get("privileged"))
         metrics = {"reward": float(rollout.reward.mean())}
         metrics |= {name: total / self.config.rollout_steps for name, total in totals.items()}
         if returns:
@@ -281,7 +192,7 @@ class PPO:
         self, critic_obs: torch.Tensor, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Values and advantages of the rollout, from critic observations that are normalised already."""
-        config, rollout, normalizer = self.config, self.rollout, self.policy.critic_normalizer
+        config, rollout, normalizer = self.config, self.rollout, self.policy.normalizer
         value = self.policy.value(critic_obs)
         reward = rollout.reward.clone()
         for t, truncated, last in final_obs:  # an episode cut off by time goes on, for all the critic knows
@@ -295,13 +206,12 @@ class PPO:
     def _learn(self, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]) -> dict[str, float]:
         config = self.config
         samples, old_std = self._samples(final_obs)
-        # shuffled once: every epoch takes the same minibatches, as slices that cost nothing
-        minibatches = samples.shuffled(self.generator).split(config.minibatches)
-        totals = torch.zeros(3)
-        for _ in range(config.epochs):
-            for minibatch in minibatches:
-                totals += self._update(minibatch, old_std)
-        policy_loss, value_loss, kl = (totals / (config.epochs * len(minibatches))).tolist()
+        losses = [
+            self._update(minibatch, old_std)
+            for _ in range(config.epochs)
+            for minibatch in samples.minibatches(config.minibatches, self.generator)
+        ]
+        policy_loss, value_loss, kl = torch.stack(losses).mean(dim=0).tolist()
         return {
             "policy_loss": policy_loss,
             "value_loss": value_loss,
@@ -313,15 +223,13 @@ class PPO:
     @torch.no_grad()
     def _samples(
         self, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]
-    ) -> tuple[_Samples, torch.Tensor]:
+    ) -> tuple[Samples, torch.Tensor]:
         """The rollout as one batch, and the standard deviations that it was drawn with."""
         rollout = self.rollout
-        obs = self.policy.normalizer(rollout.obs)
-        critic_obs = self.policy.critic_normalizer(rollout.critic_obs)
+        critic_obs = self.policy.normalizer(rollout.critic_obs)
         std = self.policy.log_std.exp()
         value, advantage = self._targets(critic_obs, final_obs)
-        samples = _Samples(
-            obs=obs.flatten(0, 1),
+        samples = Samples(
             critic_obs=critic_obs.flatten(0, 1),
             mean=rollout.mean.flatten(0, 1),
             action=rollout.action.flatten(0, 1),
@@ -331,12 +239,12 @@ class PPO:
         )
         return samples, std
 
-    def _update(self, batch: _Samples, old_std: torch.Tensor) -> torch.Tensor:
+    def _update(self, batch: Samples, old_std: torch.Tensor) -> torch.Tensor:
         """One gradient step; returns policy loss, value loss and KL divergence. Shape (3,)."""
         config = self.config
-        mean, std = self.policy.actor(batch.obs), self.policy.log_std.exp()
+        mean, std = self.policy.actor(batch.critic_obs[:, : self._obs_size]), self.policy.log_std.exp()
         value = self.policy.value(batch.critic_obs)
-        kl = _kl_divergence(batch.mean, old_std, mean.detach(), std.detach()).mean()
+        kl = _mean_kl_divergence(batch.mean, old_std, mean.detach(), std.detach())
         self._steer_learning_rate(float(kl))
 
         ratio = (_log_prob(mean, std, batch.action) - batch.log_prob).exp()
@@ -391,15 +299,14 @@ def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Ten
 
 def _log_prob(mean: torch.Tensor, std: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
     """Log-density of a diagonal Gaussian, without its constant. Shape (n,)."""
-    return -(0.5 * ((action - mean) / std).square() + std.log()).sum(-1)
+    return -0.5 * ((action - mean) / std).square().sum(-1) - std.log().sum()
 
 
-def _kl_divergence(
+def _mean_kl_divergence(
     mean: torch.Tensor, std: torch.Tensor, other_mean: torch.Tensor, other_std: torch.Tensor
 ) -> torch.Tensor:
-    """KL(N(mean, std) || N(other_mean, other_std)) of diagonal Gaussians. Shape (n,)."""
+    """Mean over samples of KL(N(mean, std) || N(other_mean, other_std)), diagonal Gaussians. Shape ()."""
+    squared_distance = (mean - other_mean).square().mean(0)
     return (
-        (other_std / std).log()
-        + (std.square() + (mean - other_mean).square()) / (2.0 * other_std.square())
-        - 0.5
-    ).sum(-1)
+        (other_std / std).log() + (std.square() + squared_distance) / (2.0 * other_std.square()) - 0.5
+    ).sum()

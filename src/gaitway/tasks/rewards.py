@@ -107,13 +107,13 @@ def joint_limit_l1(step: StepView) -> np.ndarray:
 
 def gait_contact(step: StepView) -> np.ndarray:
     """Share of feet that touch when the gait's clock has them stand, and do not when it has them swing."""
-    return (step.sim.foot_contact == np.isnan(step.swing)).mean(axis=1)
+    return (step.sim.foot_contact == (step.swing == 0.0)).mean(axis=1)
 
 
 def swing_height_l1(step: StepView) -> np.ndarray:
     """One less the mean distance of foot heights from the gait's, a sin^2 over each swing, in swing heights."""
     assert step.gait is not None
-    wanted = np.square(np.sin(np.pi * np.nan_to_num(step.swing)))
+    wanted = np.square(np.sin(np.pi * step.swing))
     error = np.abs(step.foot_height / step.gait.swing_height - wanted)
     return np.maximum(1.0 - error.mean(axis=1), 0.0)
 

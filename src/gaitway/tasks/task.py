@@ -89,13 +89,13 @@ class StepView:
 
     @cached_property
     def swing(self) -> np.ndarray:
-        """Progress of each foot's swing by the gait's clock, 0 to 1; NaN in stance. Shape (num_envs, feet)."""
+        """Progress of each foot's swing by the gait's clock, 0 to 1; 0 in stance. Shape (num_envs, feet)."""
         assert self.gait is not None
         share = 1.0 - self.gait.stance
         phase = np.stack([self.gait_phase, self.gait_phase + np.pi], axis=1) / (2.0 * np.pi) % 1.0
         progress = (phase - 0.25) / share + 0.5
         swings = (progress > 0.0) & (progress < 1.0) & ~self.standing[:, None]
-        return np.where(swings, progress, np.nan)
+        return np.where(swings, progress, 0.0)
 
     @cached_property
     def standing(self) -> np.ndarray:

@@ -95,7 +95,7 @@ def test_a_truncated_episode_is_valued_beyond_its_end_and_a_fall_is_not() -> Non
     env = VectorEnv(task, h23(), 8, seed=0)
     algorithm = PPO(PPOConfig(hidden=(32,), rollout_steps=1), env, 0)
     with torch.no_grad():
-        algorithm.policy.critic.bias[-1] += 50.0  # type: ignore[index,union-attr]
+        algorithm.policy.critic[-1].bias += 50.0  # type: ignore[union-attr]
     _, final_obs = algorithm._collect()
     critic_obs = algorithm.policy.normalizer(algorithm.rollout.critic_obs)
     assert (algorithm.rollout.ended == 1.0).all()

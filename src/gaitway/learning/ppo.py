@@ -221,9 +221,7 @@ class PPO:
         }
 
     @torch.no_grad()
-    def _samples(
-        self, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]
-    ) -> tuple[Samples, torch.Tensor]:
+    def _samples(self, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]) -> tuple[Samples, torch.Tensor]:
         """The rollout as one batch, and the standard deviations that it was drawn with."""
         rollout = self.rollout
         critic_obs = self.policy.normalizer(rollout.critic_obs)

@@ -25,9 +25,11 @@ def rotate(quat: Array, vector: Array) -> Array:
         The rotated vectors. Shape (..., 3).
     """
     xp = array_namespace(quat, vector)
-    w, u = quat[..., :1], quat[..., 1:]
-    uv = _cross(u, vector, xp)
-    return vector + 2.0 * (w * uv + _cross(u, uv, xp))
+    w, x, y, z = _components(quat)
+    a, b, c = _components(vector)
+    tx, ty, tz = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)  # 2 u x v
+    rotated = [a + w * tx + y * tz - z * ty, b + w * ty + z * tx - x * tz, c + w * tz + x * ty - y * tx]
+    return xp.stack(rotated, axis=-1)
 
 
 def conjugate(quat: Array) -> Array:
@@ -39,16 +41,21 @@ def conjugate(quat: Array) -> Array:
 def multiply(left: Array, right: Array) -> Array:
     """Hamilton product: the rotation `right` followed by `left`. Shapes (..., 4)."""
     xp = array_namespace(left, right)
-    lw, lv = left[..., :1], left[..., 1:]
-    rw, rv = right[..., :1], right[..., 1:]
-    w = lw * rw - xp.sum(lv * rv, axis=-1, keepdims=True)
-    return xp.concat([w, lw * rv + rw * lv + _cross(lv, rv, xp)], axis=-1)
+    a, b, c, d = _components(left)
+    w, x, y, z = _components(right)
+    product = [
+        a * w - b * x - c * y - d * z,
+        a * x + b * w + c * z - d * y,
+        a * y - b * z + c * w + d * x,
+        a * z + b * y - c * x + d * w,
+    ]
+    return xp.stack(product, axis=-1)
 
 
 def yaw(quat: Array) -> Array:
     """Heading of unit quaternions wxyz: the angle of the turned x axis in the plane [rad]. Shape (...,)."""
     xp = array_namespace(quat)
-    w, x, y, z = quat[..., 0], quat[..., 1], quat[..., 2], quat[..., 3]
+    w, x, y, z = _components(quat)
     return xp.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
@@ -56,11 +63,9 @@ def about_z(vector: Array, angle: Array) -> Array:
     """Vectors (..., 3) turned about the z axis by angles (...,) [rad]."""
     xp = array_namespace(vector, angle)
     cos, sin = xp.cos(angle), xp.sin(angle)
-    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
+    x, y, z = _components(vector)
     return xp.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
 
 
-def _cross(a: Array, b: Array, xp: Any) -> Array:
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return xp.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+def _components(array: Array) -> list[Array]:
+    return [array[..., i] for i in range(array.shape[-1])]

@@ -11,9 +11,9 @@ RECIPES: dict[str, TrainConfig] = {
     "stand": TrainConfig(task="stand"),
     "walk": TrainConfig(
         task="walk",
-        env_steps=16_000_000,
-        num_envs=256,
-        ppo=PPOConfig(hidden=(256, 128, 64), init_std=0.6),
+        env_steps=24_000_000,
+        num_envs=512,
+        ppo=PPOConfig(rollout_steps=24, epochs=3, minibatches=8, init_std=0.6),
     ),
 }
 """By task. A task that is not here is trained with the defaults of `TrainConfig`."""

@@ -59,9 +59,20 @@ def fallen(step: StepView) -> np.ndarray:
 
 
 def tracking_lin_vel_exp(step: StepView) -> np.ndarray:
-    """exp(-|v_xy - command|^2 / 0.1 m^2/s^2) of the mean velocity (after Rudin et al. 2022)."""
+    """exp(-|v_xy - command|^2 / 0.25 m^2/s^2) of the velocity now, in yaw-aligned frame (Rudin et al. 2022)."""
+    error = step.base_lin_vel_yaw[:, :2] - step.command[:, :2]
+    return np.exp(-np.square(error).sum(axis=1) / 0.25)
+
+
+def tracking_mean_lin_vel_exp(step: StepView) -> np.ndarray:
+    """exp(-|v_xy - command|^2 / 0.1 m^2/s^2) of the mean velocity, which sees through the sway of a stride."""
     error = step.mean_velocity[:, :2] - step.command[:, :2]
     return np.exp(-np.square(error).sum(axis=1) / 0.1)
+
+
+def mean_lin_vel_error_l1(step: StepView) -> np.ndarray:
+    """|v_xy - command| of the mean velocity [m/s]: as steep far from the command as near it."""
+    return np.linalg.norm(step.mean_velocity[:, :2] - step.command[:, :2], axis=1)
 
 
 def tracking_ang_vel_exp(step: StepView) -> np.ndarray:

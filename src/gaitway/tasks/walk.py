@@ -72,6 +72,8 @@ WALK = Task(
     action=JointPositionAction(scale=0.5, of_effort_limit=True, clip=10.0, delay_steps=(0.0, 1.0)),
     rewards=(
         Reward(rewards.tracking_lin_vel_exp, 2.0),
+        Reward(rewards.tracking_mean_lin_vel_exp, 1.5),
+        Reward(rewards.mean_lin_vel_error_l1, -1.0),
         Reward(rewards.tracking_ang_vel_exp, 1.5),
         Reward(rewards.alive, 0.5),
         Reward(rewards.gait_contact, 3.0),
@@ -84,10 +86,9 @@ WALK = Task(
         Reward(rewards.foot_tilt_l2, -0.5),
         Reward(rewards.feet_close_l1, -5.0),
         Reward(rewards.joint_deviation_l2, -0.5, joints="hip_(roll|yaw)|waist"),
-        Reward(rewards.joint_deviation_l2, -0.2, joints="shoulder|elbow"),
-        Reward(rewards.joint_deviation_l2, -1.0, joints="wrist"),
+        Reward(rewards.joint_deviation_l2, -0.2, joints="shoulder|elbow|wrist"),
         Reward(rewards.joint_deviation_l2, -0.02, joints="hip_pitch|knee|ankle"),
-        Reward(rewards.standing_pose_l2, -2.0),
+        Reward(rewards.standing_pose_l2, -1.0),
         Reward(rewards.joint_limit_l1, -1.0),
         Reward(rewards.joint_vel_l2, -0.0005),
         Reward(rewards.joint_torque_l2, -0.05),
@@ -95,18 +96,20 @@ WALK = Task(
         Reward(rewards.fallen, -100.0),
     ),
     terminations=(terminations.tilted, terminations.sunk),
-    initial_state=InitialState(joint_pos_noise=0.1),
+    initial_state=InitialState(joint_pos_noise=0.05),
     commands=VelocityCommands(
         lin_vel_x=(-0.6, 1.1),
         lin_vel_y=(-0.4, 0.4),
         ang_vel_z=(-0.7, 0.7),
-        interval_s=(4.0, 10.0),
-        standing=0.1,
+        interval_s=(3.0, 8.0),
+        standing=0.2,
     ),
     gait=Gait(period_s=0.72, stance=0.55, swing_height=0.08),
     pushes=Pushes(interval_s=(4.0, 8.0), impulse=(2.0, 20.0)),
     randomization=RANDOMIZATION,
-    curriculum=Curriculum(measure=rewards.tracking_lin_vel_exp, threshold=0.5, commands=0.7, pushes=0.2),
+    curriculum=Curriculum(
+        measure=rewards.tracking_mean_lin_vel_exp, threshold=0.5, commands=0.7, pushes=0.2, step=0.2
+    ),
     evaluation_commands=VelocityCommands(
         lin_vel_x=(-0.5, 1.0), lin_vel_y=(-0.3, 0.3), ang_vel_z=(-0.5, 0.5), interval_s=None
     ),

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
+
 from gaitway.policy import load_policy
 from gaitway.policy.shipped import find_policy
+from gaitway.ros import messages, names
 from gaitway.ros.launching import launch_policy
 from gaitway.ros.walking import walk_to
 
@@ -26,3 +32,31 @@ def test_walks_to_a_point_by_the_odometry_that_it_estimates(tmp_path: Path) -> N
     assert not result["fell"]
     assert result["distance_to_goal_m"] < 0.5
     assert result["odometry_error_m"] < 0.4
+
+
+def test_stands_still_when_nobody_asks_for_a_velocity_any_more(tmp_path: Path) -> None:
+    heard: dict[str, np.ndarray | str] = {}
+
+    def on_odom(message: Odometry) -> None:
+        position = message.pose.pose.position
+        heard["position"] = np.array([position.x, position.y])
+
+    def on_state(message: DiagnosticStatus) -> None:
+        heard["mode"] = message.message
+
+    with launch_policy(find_policy("walk"), "h23", tmp_path) as launch:
+        node = launch.client.node
+        node.create_subscription(Odometry, names.ODOM, on_odom, names.SENSOR_IN)
+        node.create_subscription(DiagnosticStatus, names.ROBOT_STATE, on_state, names.LATCHED)
+        publisher = node.create_publisher(Twist, names.CMD_VEL, 1)
+        launch.let_go()
+        for _ in range(30):
+            publisher.publish(messages.twist([0.5, 0.0, 0.0]))
+            launch.client.spin_for(0.1)
+        walked_m = np.linalg.norm(heard["position"])
+        launch.client.spin_for(2.0)
+        before = heard["position"]
+        launch.client.spin_for(2.0)
+    assert heard["mode"] == "active"
+    assert walked_m > 0.6
+    assert np.linalg.norm(heard["position"] - before) < 0.15

@@ -19,7 +19,6 @@ from gaitway.ros.walking import walk_to
 def test_walks_to_a_point_by_the_odometry_that_it_estimates(tmp_path: Path) -> None:
     policy = find_policy("walk")
     with launch_policy(policy, "h23", tmp_path, estimate_odometry=True) as launch:
-        launch.let_go()
         result = walk_to(
             launch,
             (1.5, 0.5),

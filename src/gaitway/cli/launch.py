@@ -58,15 +58,16 @@ class LaunchCommand:
         estimate = self.odometry == "estimated"
         with launch_policy(policy, self.robot, self.log_dir, estimate_odometry=estimate) as launch:
             console.print(f"processes: {', '.join(launch.process_names)}; output in {self.log_dir}")
-            launch.let_go()
             domain = os.environ.get("ROS_DOMAIN_ID", "0")
             console.print(
-                f"active in ROS domain {domain}. Stop the robot with a true on /emergency_stop, push it with a "
+                f"in ROS domain {domain}. Stop the robot with a true on /emergency_stop, push it with a "
                 "geometry_msgs/Vector3 on /robot/push; Ctrl-C ends all"
             )
             if self.to is not None:
                 self._walk(launch, console)
             else:
+                launch.let_go()
+                console.print("active")
                 self._wait(launch)
         console.print("ended")
 

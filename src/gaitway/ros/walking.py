@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
@@ -36,6 +37,7 @@ class _Witness:
     largest_tilt: float = 0.0
     truth: Odometry | None = None
     odom: Odometry | None = None
+    velocity: Twist | None = None
     robot: DiagnosticStatus | None = None
 
     def __post_init__(self) -> None:
@@ -43,6 +45,7 @@ class _Witness:
         subscriptions: list[Any] = [
             (JointState, names.JOINT_COMMANDS, self._on_command, _HEARD),
             (Float64, names.ROBOT_COMMAND_LATENCY, self._on_latency, _HEARD),
+            (Twist, names.CMD_VEL, self._on_velocity, names.EVENT),
             (DiagnosticStatus, names.ROBOT_STATE, self._on_robot, names.LATCHED),
             (Odometry, self.truth_topic, self._on_truth, names.SENSOR_IN),
             (Odometry, names.ODOM, self._on_odom, names.SENSOR_IN),
@@ -55,6 +58,9 @@ class _Witness:
 
     def _on_latency(self, message: Float64) -> None:
         self.latencies_s.append(message.data)
+
+    def _on_velocity(self, message: Twist) -> None:
+        self.velocity = message
 
     def _on_robot(self, message: DiagnosticStatus) -> None:
         self.robot = message
@@ -77,10 +83,13 @@ def walk_to(
     estimated: bool,
     on_progress: Callable[[float], None],
 ) -> dict[str, Any]:
-    """Let the node `walk_to` walk a robot, which is active already, to a point.
+    """Start the node `walk_to`, let the robot go, and watch it walk to a point.
+
+    The node is started while the robot is still held: a Python process that starts can keep the others of a small
+    machine from running for tens of milliseconds.
 
     Args:
-        launch: the running processes.
+        launch: the running processes; the robot is held.
         goal: in the frame `odom` [m].
         timeout_s: time to give up after [s].
         step_dt: time between two commands of the controller [s].
@@ -92,15 +101,20 @@ def walk_to(
         odometry was off, and how regular the commands were.
 
     Raises:
-        RosError: a process ended.
+        RosError: a process ended, nobody publishes the odometry or a velocity, or the robot cannot be let go.
     """
     witness = _Witness(launch, names.ODOM_TRUTH if estimated else names.ODOM)
     if not launch.client.spin_until(lambda: witness.truth is not None and witness.odom is not None, 5.0):
         raise RosError(f"nothing on {names.ODOM} or {witness.truth_topic} within 5 s")
-    started_s = steady_s()
     x, y = (float(value) for value in goal)
-    launch.start("walk_to", [f"x:={x}", f"y:={y}", f"timeout_s:={float(timeout_s)}"], errand=True)
-    while launch.exit_code("walk_to") is None and steady_s() - started_s < timeout_s + _MARGIN_S:
+    launch.start("walk_to", [f"x:={x}", f"y:={y}", f"timeout_s:={timeout_s + _MARGIN_S}"], errand=True)
+    if not launch.client.spin_until(lambda: witness.velocity is not None, _MARGIN_S):
+        raise RosError(f"nothing on {names.CMD_VEL} within {_MARGIN_S:g} s of starting walk_to")
+    launch.let_go()
+    witness.commands_s.clear()
+    witness.latencies_s.clear()
+    started_s = steady_s()
+    while launch.exit_code("walk_to") is None and steady_s() - started_s < timeout_s:
         launch.client.spin_for(0.2)
         launch.check()
         on_progress(_distance(witness.truth, goal))

@@ -8,7 +8,7 @@ from gaitway.learning.config import TrainConfig
 from gaitway.learning.ppo import PPOConfig
 
 RECIPES: dict[str, TrainConfig] = {
-    "stand": TrainConfig(task="stand"),
+    "stand": TrainConfig(task="stand", ppo=PPOConfig(target_kl=0.01, init_std=0.6)),
     "walk": TrainConfig(
         task="walk",
         env_steps=24_000_000,

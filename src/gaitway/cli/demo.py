@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from gaitway.dashboard import render_demo_report
 from gaitway.data import Recording
 from gaitway.errors import GaitwayError
 from gaitway.files import write_atomically
-from gaitway.learning import ExportResult, TrainConfig, TrainResult, export_run, train
+from gaitway.learning import ExportResult, TrainConfig, TrainResult, export_run, recipe, train
 from gaitway.learning.export import EXPORT_TOLERANCE
 from gaitway.machine import describe_machine, describe_versions
 from gaitway.progress import progress_bar
@@ -64,7 +64,7 @@ class DemoCommand:
         policy = self.out / "policy.onnx"
 
         console.print("1/4 train")
-        config = TrainConfig(task="stand", env_steps=env_steps, seed=self.seed)
+        config = replace(recipe("stand"), env_steps=env_steps, seed=self.seed)
         trained = train(config, self.out / "train")
         if trained.interrupted:
             raise KeyboardInterrupt

@@ -12,6 +12,13 @@ FOOT_SENSORS = ("pos", "lin_vel", "up", "contact")
 _FOUND_AND_FORCE = 0b11
 _NET_FORCE = 3
 
+_SOLVERS = {
+    "Newton": mujoco.mjtSolver.mjSOL_NEWTON,
+    "CG": mujoco.mjtSolver.mjSOL_CG,
+    "PGS": mujoco.mjtSolver.mjSOL_PGS,
+}
+_CONES = {"pyramidal": mujoco.mjtCone.mjCONE_PYRAMIDAL, "elliptic": mujoco.mjtCone.mjCONE_ELLIPTIC}
+
 
 def build_model(
     robot: Robot,
@@ -43,10 +50,10 @@ def build_model(
     spec.option.timestep = physics_dt
     spec.modelname = robot.name
     if solver is not None:
-        spec.option.solver = mujoco.mjtSolver[f"mjSOL_{solver.upper()}"]
+        spec.option.solver = _SOLVERS[solver]
         spec.option.iterations = 100  # the robot model's own are for its own solver
     if cone is not None:
-        spec.option.cone = mujoco.mjtCone[f"mjCONE_{cone.upper()}"]
+        spec.option.cone = _CONES[cone]
     base = base_body(spec)
     for name, stiffness, damping, effort in zip(
         robot.joint_names, robot.stiffness, robot.damping, robot.effort_limit, strict=True

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 try:  # a third less work for each message than the default executor, which builds its wait set anew every time
-    from rclpy.experimental import EventsExecutor
+    from rclpy.experimental.events_executor import EventsExecutor
 except ImportError:  # before Kilted
     EventsExecutor = SingleThreadedExecutor
 

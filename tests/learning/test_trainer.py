@@ -12,13 +12,13 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gaitway.errors import UnknownNameError
-from gaitway.learning import CheckpointError, PPOConfig, TrainConfig, train
+from gaitway.learning import CheckpointError, TrainConfig, recipe, train
 from gaitway.learning.checkpoint import load_checkpoint
 from gaitway.learning.trainer import resumed_config
 
 SMALL = TrainConfig(
     env_steps=16 * 8 * 12, num_envs=16, checkpoint_every=3, torch_threads=1,
-    ppo=PPOConfig(hidden=(32,), rollout_steps=8),
+    ppo=replace(recipe("stand").ppo, hidden=(32,), rollout_steps=8),
 )  # fmt: skip
 ARGUMENTS = [
     sys.executable, "-m", "gaitway.cli.main", "train", "stand", "--num-envs", "16", "--checkpoint-every", "3",
@@ -89,11 +89,13 @@ def test_an_old_run_is_not_covered_and_another_is_not_resumed(tmp_path: Path) ->
     with pytest.raises(CheckpointError, match="holds a run already; add --resume"):
         train(SMALL, run_dir)
     with pytest.raises(CheckpointError, match="holds another run: seed was 1, is 7"):
-        resumed_config(TrainConfig(seed=7), run_dir)
-    assert resumed_config(TrainConfig(), run_dir) == SMALL
-    assert resumed_config(TrainConfig(num_envs=16), run_dir, 9999) == replace(SMALL, env_steps=9999)
+        resumed_config(replace(recipe("stand"), seed=7), run_dir)
+    assert resumed_config(recipe("stand"), run_dir) == SMALL
+    assert resumed_config(replace(recipe("stand"), num_envs=16), run_dir, 9999) == replace(
+        SMALL, env_steps=9999
+    )
     with pytest.raises(CheckpointError, match="is no run: it has no run.json"):
-        resumed_config(TrainConfig(), tmp_path / "elsewhere")
+        resumed_config(recipe("stand"), tmp_path / "elsewhere")
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:

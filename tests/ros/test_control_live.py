@@ -90,10 +90,11 @@ def test_the_controller_computes_the_golden_traces_whatever_order_the_robot_has(
 
 def _activate(launch, robot: StandInRobot, values) -> None:
     """Activate while the robot speaks; stamps lie before those of the test."""
-    for attempt in range(20):
+    for attempt in range(50):
         for repeat in range(3):
             robot.publish(1_000_000 * (1 + 3 * attempt + repeat), *values)
             launch.client.spin_for(0.01)
+        launch.client.spin_for(0.04)  # so that none of these is taken after the activation
         try:
             launch.client.transition(names.CONTROLLER, "activate")
         except RosError as error:

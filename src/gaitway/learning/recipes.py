@@ -11,7 +11,7 @@ RECIPES: dict[str, TrainConfig] = {
     "stand": TrainConfig(task="stand", ppo=PPOConfig(target_kl=0.01, init_std=0.6)),
     "walk": TrainConfig(
         task="walk",
-        env_steps=24_000_000,
+        env_steps=32_000_000,
         num_envs=512,
         ppo=PPOConfig(rollout_steps=24, epochs=3, minibatches=8, init_std=0.6),
     ),

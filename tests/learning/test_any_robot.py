@@ -98,7 +98,7 @@ def test_it_can_be_given_the_tasks_in_the_box(robot: Robot, task: str) -> None:
 def test_it_can_be_trained(name: str, tmp_path: Path) -> None:
     config = TrainConfig(
         task="walk", robot=name, env_steps=2 * 8 * 8, num_envs=8, torch_threads=1,
-        ppo=PPOConfig(hidden=(16,), rollout_steps=8),
+        settings=PPOConfig(hidden=(16,), rollout_steps=8),
     )  # fmt: skip
     assert len(train(config, tmp_path / "run").curve) == 2
 

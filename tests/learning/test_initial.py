@@ -25,7 +25,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The policy file of a training of a few iterations."""
     folder = tmp_path_factory.mktemp("initial")
     ppo = PPOConfig(hidden=HIDDEN, rollout_steps=8)
-    train(TrainConfig(env_steps=16 * 8 * 6, num_envs=16, torch_threads=1, ppo=ppo), folder / "run")
+    train(TrainConfig(env_steps=16 * 8 * 6, num_envs=16, torch_threads=1, settings=ppo), folder / "run")
     export_run(folder / "run", folder / "policy.onnx", num_robots=4, episode_s=0.5)
     return folder / "policy.onnx"
 
@@ -111,7 +111,7 @@ def test_a_run_that_began_from_a_policy_is_resumed_without_it(exported: Path, tm
     given = tmp_path / "given.onnx"
     given.write_bytes(exported.read_bytes())
     ppo = PPOConfig(hidden=HIDDEN, rollout_steps=8)
-    config = TrainConfig(env_steps=256, num_envs=16, torch_threads=1, init=str(given), ppo=ppo)
+    config = TrainConfig(env_steps=256, num_envs=16, torch_threads=1, init=str(given), settings=ppo)
     train(config, tmp_path / "run")
     given.unlink()
     assert train(replace(config, env_steps=512), tmp_path / "run", resume=True).env_steps == 512

@@ -18,7 +18,7 @@ from gaitway.learning.trainer import resumed_config
 
 SMALL = TrainConfig(
     env_steps=16 * 8 * 12, num_envs=16, checkpoint_every=3, torch_threads=1,
-    ppo=replace(recipe("stand").ppo, hidden=(32,), rollout_steps=8),
+    settings=replace(recipe("stand").settings, hidden=(32,), rollout_steps=8),
 )  # fmt: skip
 ARGUMENTS = [
     sys.executable, "-m", "gaitway.cli.main", "train", "stand", "--num-envs", "16", "--checkpoint-every", "3",

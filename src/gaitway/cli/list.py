@@ -71,7 +71,7 @@ def _tasks() -> dict[str, str]:
 def _algorithms() -> dict[str, str]:
     from gaitway.learning import ALGORITHMS
 
-    return ALGORITHMS
+    return {name: algorithm.summary for name, algorithm in ALGORITHMS.items()}
 
 
 def _terms() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from gaitway.learning import RECIPES, TrainConfig, recipe, train
+from gaitway.learning import PPO, RECIPES, TrainConfig, recipe, train
 from gaitway.learning.trainer import resumed_config
 
 
@@ -20,7 +21,11 @@ class TrainCommand:
     Ctrl-C ends the iteration, saves, and leaves a run that `--resume` goes on with to the same bits.
     """
 
-    config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+    config: tyro.conf.OmitArgPrefixes[tyro.conf.AvoidSubcommands[TrainConfig]] = field(
+        default_factory=TrainConfig
+    )
+    algo: str = PPO.name
+    """Learning algorithm; `gaitway list algorithms` names them, `gaitway train --algo NAME --help` explains one."""
     out: Path | None = None
     """Folder of the run; default runs/TASK-ALGO-SEED."""
     resume: bool = False
@@ -50,9 +55,14 @@ class TrainCommand:
 
 
 def default_for(arguments: list[str]) -> TrainCommand:
-    """The command with the settings recommended for the task that the arguments name."""
-    task = next((argument for argument in arguments if argument in RECIPES), TrainConfig().task)
-    return TrainCommand(config=recipe(task))
+    """The command with the settings recommended for the task and the algorithm that the arguments name."""
+    algo = PPO.name
+    for flag, value in itertools.pairwise([*arguments, ""]):
+        if flag.partition("=")[0] == "--algo":
+            algo = flag.partition("=")[2] or value
+    tasks = {task for task, _ in RECIPES}
+    task = next((argument for argument in arguments if argument in tasks), TrainConfig().task)
+    return TrainCommand(config=recipe(task, algo), algo=algo)
 
 
 COMMAND = TrainCommand

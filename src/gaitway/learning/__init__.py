@@ -1,11 +1,12 @@
 """Learning: algorithms, and the trainer that runs them."""
 
+from gaitway.learning.algorithms import ALGORITHMS
 from gaitway.learning.checkpoint import CheckpointError
 from gaitway.learning.config import TrainConfig
 from gaitway.learning.export import ExportResult, export_run
 from gaitway.learning.ppo import PPO, PPOConfig
 from gaitway.learning.recipes import RECIPES, recipe
-from gaitway.learning.trainer import ALGORITHMS, TrainResult, train
+from gaitway.learning.trainer import TrainResult, train
 
 __all__ = [
     "ALGORITHMS",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import tyro
 
 from gaitway.errors import GaitwayError
+from gaitway.learning.algorithms import ALGORITHMS, Settings
 from gaitway.learning.ppo import PPOConfig
 
 
@@ -18,8 +19,6 @@ class TrainConfig:
     """Task to learn; `gaitway list tasks` names them."""
     robot: str = "h23"
     """Robot to learn on; `gaitway list robots` names them."""
-    algo: str = "ppo"
-    """Learning algorithm; `gaitway list algorithms` names them."""
     env_steps: int = 1_000_000
     """Budget of environment steps, over all robots together."""
     num_envs: int = 128
@@ -36,8 +35,13 @@ class TrainConfig:
     """Policy file whose network the training starts from; it must observe and act as the task does."""
     allow_unmeasured: bool = False
     """Let the policy observe what no robot measures."""
-    ppo: PPOConfig = field(default_factory=PPOConfig)
-    """Settings of PPO."""
+    settings: Settings = field(default_factory=PPOConfig)
+    """Settings of the algorithm; their type says which it is."""
+
+    @property
+    def algo(self) -> str:
+        """Name of the algorithm."""
+        return next(name for name, each in ALGORITHMS.items() if each.settings_type is type(self.settings))
 
     def __post_init__(self) -> None:
         for name in ("env_steps", "num_envs", "torch_threads", "checkpoint_every"):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from gaitway.learning.algorithm import Policy
 from gaitway.learning.normalizer import Normalizer
 from gaitway.learning.symmetry import SymmetricMLP
 from gaitway.tasks import Mirror, TaskMirror
@@ -32,7 +33,7 @@ def mlp(sizes: Sequence[int], output_gain: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class GaussianActorCritic(nn.Module):
+class GaussianActorCritic(Policy):
     """A Gaussian policy with state-independent deviation, and a value function, over one normaliser.
 
     The critic sees the observation with the privileged values behind it. With a mirror, the policy of a reflected

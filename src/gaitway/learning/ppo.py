@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,16 @@ from gymnasium.vector import VectorEnv
 from torch import nn
 
 from gaitway.errors import GaitwayError
+from gaitway.learning.algorithm import (
+    Algorithm,
+    Episodes,
+    State,
+    below,
+    env_state,
+    load_env_state,
+    load_optimizer_state,
+    optimizer_state,
+)
 from gaitway.learning.networks import GaussianActorCritic
 from gaitway.learning.rollout import Rollout, Samples, generalized_advantage
 from gaitway.tasks import TaskMirror
@@ -69,10 +80,12 @@ class PPOConfig:
                 raise GaitwayError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
 
 
-class PPO:
-    """Trains a Gaussian actor-critic; one call of `iterate` is one iteration."""
+class PPO(Algorithm):
+    """Trains a Gaussian actor-critic."""
 
     name = "ppo"
+    summary = "proximal policy optimisation, on many robots at once"
+    settings_type = PPOConfig
 
     def __init__(self, config: PPOConfig, env: VectorEnv, seed: int, mirror: TaskMirror | None = None):
         """Make networks, optimiser and storage, and begin the first episodes.
@@ -102,7 +115,7 @@ class PPO:
         self.rollout = Rollout.empty(config.rollout_steps, env.num_envs, critic_size, action_size)
         obs, infos = env.reset(seed=seed, options={"desynchronize": True})
         self.critic_obs = _critic_obs(obs, infos.get("privileged"))
-        self.episode_return = np.zeros(env.num_envs)
+        self.episodes = Episodes(env.num_envs)
 
     @property
     def steps_per_iteration(self) -> int:
@@ -110,43 +123,30 @@ class PPO:
         return self.config.rollout_steps * self.env.num_envs
 
     def iterate(self) -> dict[str, float]:
-        """Collect one rollout and learn from it.
-
-        Returns:
-            Means over the iteration: `return` and `survival` of the episodes that ended in it (absent
-            when none did), `reward` per step, the environment's own metrics, and the losses and step sizes of
-            the update.
-        """
+        """Collect one rollout and learn from it."""
         with _one_thread():  # idle threads of torch would spin on the cores that the physics needs
             metrics, final_obs = self._collect()
         metrics |= self._learn(final_obs)
         self.policy.normalizer.update(self.rollout.critic_obs.flatten(0, 1))
         return metrics
 
-    def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-        """Everything that the next iteration depends on: tensors by name, and plain values."""
+    def state_dict(self) -> State:
+        """What a checkpoint holds."""
         tensors = {f"policy.{name}": value for name, value in self.policy.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-        tensors |= {f"env.{name}": torch.from_numpy(value) for name, value in _env_state(self.env).items()}
+        tensors |= optimizer_state("optimizer.", self.optimizer) | env_state(self.env)
         tensors["critic_obs"] = self.critic_obs
-        tensors["episode_return"] = torch.from_numpy(self.episode_return)
+        tensors["episodes"] = torch.from_numpy(self.episodes.running)
         tensors["generator"] = self.generator.get_state()
         return tensors, {"learning_rate": self.learning_rate}
 
-    def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, float]) -> None:
+    def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
-        self.policy.load_state_dict(_below("policy.", tensors))
-        optimizer = self.optimizer.state_dict()
-        optimizer["state"] = {
-            index: _below(f"optimizer.{index}.", tensors) for index in optimizer["param_groups"][0]["params"]
-        }
-        self.optimizer.load_state_dict(optimizer)
+        self.policy.load_state_dict(below("policy.", tensors))
+        load_optimizer_state("optimizer.", self.optimizer, tensors)
         self.learning_rate = values["learning_rate"]
-        if env_state := {name: value.numpy() for name, value in _below("env.", tensors).items()}:
-            getattr(self.env, "load_state_dict")(env_state)  # noqa: B009 (not in Gymnasium's interface)
+        load_env_state(self.env, tensors)
         self.critic_obs = tensors["critic_obs"].clone()
-        self.episode_return = tensors["episode_return"].numpy().copy()
+        self.episodes.running[:] = tensors["episodes"].numpy()
         self.generator.set_state(tensors["generator"])
 
     @torch.no_grad()
@@ -157,34 +157,25 @@ class PPO:
             Metrics, and of truncated episodes the step, the robots and the critic's last observations.
         """
         rollout, std = self.rollout, self.policy.log_std.exp()
-        returns: list[np.ndarray] = []
         final_obs: list[tuple[int, np.ndarray, torch.Tensor]] = []
-        terminations = truncations = 0
         totals: dict[str, float] = defaultdict(float)
         for t in range(self.config.rollout_steps):
             mean = self.policy(self.critic_obs[:, : self._obs_size])
             action = mean + std * torch.randn(mean.shape, generator=self.generator)
             rollout.critic_obs[t], rollout.mean[t], rollout.action[t] = self.critic_obs, mean, action
             obs, reward, terminated, truncated, infos = self.env.step(action.numpy())
-            ended = terminated | truncated
-            rollout.reward[t], rollout.ended[t] = torch.from_numpy(reward), torch.from_numpy(ended)
+            rollout.reward[t] = torch.from_numpy(reward)
+            rollout.ended[t] = torch.from_numpy(terminated | truncated)
             for name, value in getattr(self.env, "metrics", {}).items():
                 totals[name] += value
-            self.episode_return += reward
-            if ended.any():
-                if truncated.any():
-                    last = _critic_obs(infos["final_obs"], infos.get("final_privileged"))
-                    final_obs.append((t, truncated, last[torch.from_numpy(truncated)]))
-                returns.append(self.episode_return[ended])
-                self.episode_return[ended] = 0.0
-                terminations += int(terminated.sum())
-                truncations += int(truncated.sum())
+            self.episodes.take(reward, terminated, truncated)
+            if truncated.any():
+                last = _critic_obs(infos["final_obs"], infos.get("final_privileged"))
+                final_obs.append((t, truncated, last[torch.from_numpy(truncated)]))
             self.critic_obs = _critic_obs(obs, infos.get("privileged"))
         metrics = {"reward": float(rollout.reward.mean())}
         metrics |= {name: total / self.config.rollout_steps for name, total in totals.items()}
-        if returns:
-            metrics["return"] = float(np.concatenate(returns).mean())
-            metrics["survival"] = truncations / (terminations + truncations)
+        metrics |= self.episodes.summary()
         return metrics, final_obs
 
     @torch.no_grad()
@@ -284,15 +275,6 @@ def _critic_obs(obs: np.ndarray, privileged: np.ndarray | None) -> torch.Tensor:
 
 def _float32(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.asarray(values, dtype=np.float32))
-
-
-def _env_state(env: VectorEnv) -> dict[str, np.ndarray]:
-    """What the environment's next steps depend on, where it can say so."""
-    return env.state_dict() if hasattr(env, "state_dict") else {}  # type: ignore[attr-defined]
-
-
-def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _log_prob(mean: torch.Tensor, std: torch.Tensor, action: torch.Tensor) -> torch.Tensor:

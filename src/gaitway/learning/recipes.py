@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gaitway.errors import UnknownNameError
+from gaitway.learning.algorithms import ALGORITHMS
 from gaitway.learning.config import TrainConfig
-from gaitway.learning.ppo import PPOConfig
+from gaitway.learning.ppo import PPO, PPOConfig
 
-RECIPES: dict[str, TrainConfig] = {
-    "stand": TrainConfig(task="stand", ppo=PPOConfig(target_kl=0.01, init_std=0.6)),
-    "walk": TrainConfig(
+RECIPES: dict[tuple[str, str], TrainConfig] = {
+    ("stand", "ppo"): TrainConfig(task="stand", settings=PPOConfig(target_kl=0.01, init_std=0.6)),
+    ("walk", "ppo"): TrainConfig(
         task="walk",
         env_steps=32_000_000,
         num_envs=512,
-        ppo=PPOConfig(rollout_steps=24, epochs=3, minibatches=8, init_std=0.6),
+        settings=PPOConfig(rollout_steps=24, epochs=3, minibatches=8, init_std=0.6),
     ),
 }
-"""By task. A task that is not here is trained with the defaults of `TrainConfig`."""
-RECIPES["walk_rough"] = replace(RECIPES["walk"], task="walk_rough")
+"""By task and algorithm. What is not here is trained with the defaults."""
+RECIPES["walk_rough", "ppo"] = replace(RECIPES["walk", "ppo"], task="walk_rough")
 
 
-def recipe(task: str) -> TrainConfig:
-    """The settings to train a task with."""
-    return RECIPES.get(task, TrainConfig(task=task))
+def recipe(task: str, algo: str = PPO.name) -> TrainConfig:
+    """The settings to train a task with.
+
+    Raises:
+        UnknownNameError: no algorithm has that name.
+    """
+    if algo not in ALGORITHMS:
+        raise UnknownNameError("algorithm", algo, ALGORITHMS)
+    return RECIPES.get((task, algo), TrainConfig(task=task, settings=ALGORITHMS[algo].settings_type()))

@@ -20,20 +20,19 @@ import safetensors.numpy
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from gaitway.errors import GaitwayError, UnknownNameError
+from gaitway.errors import GaitwayError
 from gaitway.files import write_atomically
+from gaitway.learning.algorithm import Algorithm
+from gaitway.learning.algorithms import ALGORITHMS
 from gaitway.learning.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from gaitway.learning.config import TrainConfig
 from gaitway.learning.initial import start_from
-from gaitway.learning.ppo import PPO
+from gaitway.learning.networks import GaussianActorCritic
 from gaitway.learning.recipes import recipe
 from gaitway.machine import describe_machine, describe_versions
 from gaitway.progress import progress_bar
 from gaitway.robots import get_robot
 from gaitway.tasks import Task, VectorEnv, get_task, task_mirror
-
-ALGORITHMS = {PPO.name: "proximal policy optimisation, on many robots at once"}
-"""The algorithms in the box, and what each is."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,12 @@ def read_config(run_dir: Path) -> TrainConfig:
     Raises:
         CheckpointError: the folder is no run.
     """
+    record = read_record(run_dir)
     try:
-        return msgspec.convert(read_record(run_dir)["config"], TrainConfig)
-    except msgspec.ValidationError as error:
+        algorithm = ALGORITHMS[record["algo"]]
+        settings = msgspec.convert(record["config"].pop("settings"), algorithm.settings_type)
+        return replace(msgspec.convert(record["config"], TrainConfig), settings=settings)
+    except (msgspec.ValidationError, KeyError) as error:
         raise CheckpointError(f"{run_dir / 'run.json'} cannot be read: {error}") from error
 
 
@@ -98,7 +100,7 @@ def resumed_config(config: TrainConfig, run_dir: Path, env_steps: int | None = N
     Raises:
         CheckpointError: the folder is no run, or a setting was given otherwise than the run has it.
     """
-    before, default = read_config(run_dir), recipe(config.task)
+    before, default = read_config(run_dir), recipe(config.task, config.algo)
     changed = [
         f"{name} was {getattr(before, name)}, is {getattr(config, name)}"
         for name in TrainConfig.__dataclass_fields__
@@ -124,17 +126,17 @@ def make_environment(config: TrainConfig) -> VectorEnv:
     )
 
 
-def make_algorithm(config: TrainConfig, env: VectorEnv) -> PPO:
+def make_algorithm(config: TrainConfig, env: VectorEnv) -> Algorithm:
     """The algorithm at the beginning of the run that the config describes.
 
     Raises:
-        UnknownNameError: no algorithm has that name.
         PolicyError: the policy to start from cannot be used.
+        GaitwayError: the algorithm cannot start from one.
     """
-    if config.algo not in ALGORITHMS:
-        raise UnknownNameError("algorithm", config.algo, ALGORITHMS)
-    algorithm = PPO(config.ppo, env, config.seed, task_mirror(env.task, env.robot))
+    algorithm = ALGORITHMS[config.algo](config.settings, env, config.seed, task_mirror(env.task, env.robot))
     if config.init is not None:
+        if not isinstance(algorithm.policy, GaussianActorCritic):
+            raise GaitwayError(f"{config.algo} cannot start from a policy file; ppo can")
         start_from(algorithm.policy, config.init, env)
     return algorithm
 
@@ -266,6 +268,7 @@ def _prepare(training: _Training, resume: bool) -> None:
     if not resume and path.exists():
         raise CheckpointError(f"{run_dir} holds a run already; add --resume, or name another folder")
     record: dict[str, Any] = {
+        "algo": config.algo,
         "config": msgspec.to_builtins(config),
         "randomization": msgspec.to_builtins(env.task.randomization),
         "machine": describe_machine(),

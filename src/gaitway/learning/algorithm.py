@@ -1,0 +1,135 @@
+"""What the trainer asks of every algorithm."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from torch import nn
+
+from gaitway.tasks import TaskMirror
+
+State = tuple[dict[str, torch.Tensor], dict[str, Any]]
+"""Everything that the next iteration depends on: tensors by name, and plain JSON values."""
+
+
+class Policy(nn.Module, ABC):
+    """What an algorithm trains, networks that serve only its training included."""
+
+    @abstractmethod
+    def deployed(self) -> nn.Sequential:
+        """What a policy file holds: from raw observations (n, obs_size) to actions (n, action_size)."""
+
+
+class Algorithm(ABC):
+    """Learns from a vector environment with SAME_STEP autoreset, one iteration after another.
+
+    The constructor takes the algorithm's settings, the environment, a seed of all its randomness, and the reflections
+    of the task where it has them; it begins the first episodes.
+    """
+
+    name: ClassVar[str]
+    """What `--algo` calls it."""
+    summary: ClassVar[str]
+    """One line for `gaitway list algorithms`."""
+    settings_type: ClassVar[type]
+    """The frozen dataclass of its settings."""
+
+    env: VectorEnv
+    policy: Policy
+
+    @abstractmethod
+    def __init__(self, config: Any, env: VectorEnv, seed: int, mirror: TaskMirror | None = None): ...
+
+    @property
+    @abstractmethod
+    def steps_per_iteration(self) -> int:
+        """Environment steps in one iteration, over all robots."""
+
+    @abstractmethod
+    def iterate(self) -> dict[str, float]:
+        """Collect experience and learn from it.
+
+        Returns:
+            Means over the iteration: `return`, `length` and `survival` of the episodes that ended in it (absent when
+            none did), `reward` per step, the environment's own metrics, and what the updates say of themselves.
+        """
+
+    @abstractmethod
+    def state_dict(self) -> State:
+        """What a checkpoint holds; the tensors of `policy` below the prefix "policy."."""
+
+    @abstractmethod
+    def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned, to the same bits."""
+
+
+class Episodes:
+    """Adds up the returns of running episodes, and says how those did that ended."""
+
+    def __init__(self, num_envs: int):
+        self.running = np.zeros((2, num_envs))
+        """Return and length of each episode so far. Shape (2, num_envs)."""
+        self._forget()
+
+    def take(self, reward: np.ndarray, terminated: np.ndarray, truncated: np.ndarray) -> None:
+        """Take in one step of all robots. Shapes (num_envs,)."""
+        self.running += reward, np.ones_like(reward)
+        ended = terminated | truncated
+        if ended.any():
+            self._ended.append(self.running[:, ended])
+            self._truncations += int((truncated & ~terminated).sum())
+            self.running[:, ended] = 0.0
+
+    def summary(self) -> dict[str, float]:
+        """Of the episodes that ended since the last call: mean return and length, and the share that did not fail."""
+        if not self._ended:
+            return {}
+        returns, lengths = np.concatenate(self._ended, axis=1)
+        survival = self._truncations / len(returns)
+        self._forget()
+        return {"return": float(returns.mean()), "length": float(lengths.mean()), "survival": survival}
+
+    def _forget(self) -> None:
+        self._ended: list[np.ndarray] = []
+        self._truncations = 0
+
+
+def env_state(env: VectorEnv) -> dict[str, torch.Tensor]:
+    """What the environment's next steps depend on, where it can say so, by name below "env."."""
+    if not hasattr(env, "state_dict"):
+        return {}
+    return {f"env.{name}": torch.from_numpy(value) for name, value in env.state_dict().items()}  # type: ignore[attr-defined]
+
+
+def load_env_state(env: VectorEnv, tensors: dict[str, torch.Tensor]) -> None:
+    """Let the environment continue from what `env_state` returned."""
+    if state := {name: value.numpy() for name, value in below("env.", tensors).items()}:
+        getattr(env, "load_state_dict")(state)  # noqa: B009 (not in Gymnasium's interface)
+
+
+def optimizer_state(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The tensors of an optimiser, by name below `prefix`."""
+    return {
+        f"{prefix}{index}.{name}": value
+        for index, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def load_optimizer_state(
+    prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]
+) -> None:
+    """Let an optimiser continue from what `optimizer_state` returned."""
+    whole = optimizer.state_dict()
+    states = {index: below(f"{prefix}{index}.", tensors) for index in whole["param_groups"][0]["params"]}
+    whole["state"] = {index: state for index, state in states.items() if state}
+    optimizer.load_state_dict(whole)
+
+
+def below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

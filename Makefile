@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: play demo test check docs accept-01 accept-02 clean
+.PHONY: play demo test check docs accept-01 accept-02 accept-03 clean
 
 play: .venv/.play
 	$(BIN)/gaitway play h23_walk
@@ -29,6 +29,9 @@ accept-01: .venv/.demo
 
 accept-02: .venv/.bench
 	$(BIN)/python benchmarks/accept_02.py
+
+accept-03: .venv/.bench
+	$(BIN)/python benchmarks/accept_03.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,7 @@ def write_results() -> None:
     """Write the page."""
     parts = [
         "# Measured results",
-        "Written by `make accept-01` and `make accept-02` from their records in `docs/results/`, which hold more "
+        "Written by `make accept-01`, `accept-02` and `accept-03` from their records in `docs/results/`, which hold more "
         "figures, the commit, the machine and the versions.",
         *demo_section(),
         *task_speed_section(),
@@ -72,6 +74,9 @@ def write_results() -> None:
         *changed_physics_section(),
         *walk_to_section(),
         *retraining_section(),
+        *comparison_section(),
+        *resume_section(),
+        *memory_section(),
     ]
     write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
 
@@ -233,6 +238,88 @@ def retraining_section() -> list[str]:
             "## `gaitway train walk`, trained again",
             f"Seed {run['seed']}: {run['env_steps']:,} environment steps in {run['training_s'] / 60:.0f} min.",
             table(["", *EVALUATION_COLUMNS], [["retrained", *evaluation_cells(run["evaluation"])]]),
+            machine_line([run]),
+        ]
+    return parts
+
+
+def comparison_section() -> list[str]:
+    """Every algorithm beside Stable-Baselines3."""
+    runs = records("accept-03-compare-*.json")
+    if not runs:
+        return []
+    rows = [comparison_cells(run) for run in runs]
+    heads = [
+        "algorithm, environment", "samples", "seeds", "Gaitway", "Stable-Baselines3", "difference (95 % bootstrap)",
+        "not inferior by over 10 %", "time to return", "times faster (aim)",
+    ]  # fmt: skip
+    return [
+        "## Algorithms beside Stable-Baselines3",
+        "Mean return of the last evaluation (10 episodes without exploration) over seeds, after the same number of "
+        "samples. Time is that of learning without evaluations, to the first evaluation that reaches the return, "
+        "median over seeds. The records hold both settings, every seed and the versions; settings of the reference "
+        "are its defaults unless the record says otherwise.",
+        table(heads, rows),
+        machine_line(runs),
+    ]
+
+
+def comparison_cells(run: dict[str, Any]) -> list[str]:
+    """One algorithm on one environment."""
+    low, high = run["difference_interval"]
+    verdict = "yes" if run["interval_not_inferior"] else "mean only" if run["mean_not_inferior"] else "no"
+    aim = f" ({run['faster_aim']:g})" if run["faster_aim"] else ""
+    faster = "-" if run["times_faster"] is None else f"{run['times_faster']:.1f}"
+    return [
+        f"{run['algo']}, {run['env_id']}",
+        f"{run['env_steps']:,}",
+        str(len(run["our_returns"])),
+        f"{statistics.fmean(run['our_returns']):.0f}",
+        f"{statistics.fmean(run['their_returns']):.0f}",
+        f"{run['difference']:+.0f} ({low:+.0f} .. {high:+.0f})",
+        verdict,
+        f"{run['threshold']:g}: {seconds_cell(run['our_seconds_to_threshold'])} / "
+        f"{seconds_cell(run['their_seconds_to_threshold'])}",
+        faster + aim,
+    ]
+
+
+def seconds_cell(seconds: list[float | None]) -> str:
+    """The median, where at least half of the seeds came so far."""
+    median = statistics.median(math.inf if value is None else value for value in seconds)
+    return f"{median:.0f} s" if math.isfinite(median) else "not reached"
+
+
+def resume_section() -> list[str]:
+    """Trainings that were killed, and threads of physics."""
+    kills = records("accept-03-kill-*.json")
+    rows = [
+        [f"`{run['command']}`", f"{len(run['kills'])} kills", str(run["tensors"]), str(len(run["differing"]))]
+        for run in kills
+    ]
+    threads = records("accept-03-sim-threads.json")
+    rows += [
+        ["`--sim-threads 1` and `2`", "", str(run["tensors"]), str(len(run["differing"]))] for run in threads
+    ]
+    if not rows:
+        return []
+    return [
+        "## Exact resume",
+        "Each training was killed with SIGKILL at random moments, resumed, and compared bit by bit with one that "
+        "never was: all that the last checkpoint holds.",
+        table(["", "", "tensors", "that differ (aim: 0)"], rows),
+        machine_line([*kills, *threads]),
+    ]
+
+
+def memory_section() -> list[str]:
+    """Memory over half an hour."""
+    parts = []
+    for run in records("accept-03-memory.json"):
+        parts += [
+            "## Memory of a long training",
+            f"`{run['command']}`: {run['mean_mib']:.0f} MiB resident, growing by {100 * run['growth_share']:.2f} % in "
+            f"30 minutes (aim: at most {100 * run['aim']:.0f} %).",
             machine_line([run]),
         ]
     return parts

@@ -11,10 +11,10 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gaitway.errors import UnknownNameError
-from gaitway.learning import CheckpointError, TrainConfig, recipe, train
-from gaitway.learning.checkpoint import load_checkpoint
-from gaitway.learning.trainer import resumed_config
+from gaitway.errors import GaitwayError, UnknownNameError
+from gaitway.learning import CheckpointError, PPOConfig, TrainConfig, recipe, train
+from gaitway.learning.checkpoint import Checkpoints, load_checkpoint
+from gaitway.learning.record import read_config
 
 SMALL = TrainConfig(
     env_steps=16 * 8 * 12, num_envs=16, checkpoint_every=3, torch_threads=1,
@@ -86,24 +86,97 @@ def test_curves_go_to_tensorboard(tmp_path: Path) -> None:
 def test_an_old_run_is_not_covered_and_another_is_not_resumed(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     train(SMALL, run_dir)
+    before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     with pytest.raises(CheckpointError, match="holds a run already; add --resume"):
         train(SMALL, run_dir)
-    with pytest.raises(CheckpointError, match="holds another run: seed was 1, is 7"):
-        resumed_config(replace(recipe("stand"), seed=7), run_dir)
-    assert resumed_config(recipe("stand"), run_dir) == SMALL
-    assert resumed_config(replace(recipe("stand"), num_envs=16), run_dir, 9999) == replace(
-        SMALL, env_steps=9999
-    )
+    narrower = PPOConfig(hidden=(16,), rollout_steps=8)
+    for change, message in (
+        ({"seed": 7}, "holds another run: seed was 1, is 7"),
+        ({"task": "walk"}, "holds another run: task was stand, is walk"),
+        ({"settings": narrower}, r"holds another run: hidden was \(32,\), is \(16,\)"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            train(replace(SMALL, **change), run_dir, resume=True)
     with pytest.raises(CheckpointError, match="is no run: it has no run.json"):
-        resumed_config(recipe("stand"), tmp_path / "elsewhere")
+        train(SMALL, tmp_path / "elsewhere", resume=True)
+    assert not (tmp_path / "elsewhere").exists()
+    assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
+    assert read_config(run_dir) == SMALL
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_task_or_network_is_refused(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    train(SMALL, run_dir)
+    checkpoint = load_checkpoint(run_dir)
+    checkpoint.values["algo"] = "td3"
+    Checkpoints(run_dir).save(checkpoint)
+    with pytest.raises(CheckpointError, match="is of td3 on stand; the run is of ppo on stand"):
+        train(SMALL, run_dir, resume=True)
+    checkpoint.values["algo"] = "ppo"
+    del checkpoint.tensors["policy.log_std_parameter"]
+    Checkpoints(run_dir).save(checkpoint)
+    with pytest.raises(CheckpointError, match="(?s)does not fit the run: .*log_std_parameter"):
+        train(SMALL, run_dir, resume=True)
+
+
+def test_after_damage_the_run_goes_on_from_the_one_before_to_the_same_bits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(SMALL, tmp_path / "whole")
     train(SMALL, tmp_path / "run")
     newest = sorted((tmp_path / "run" / "checkpoints").iterdir())[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="is not a whole checkpoint"):
-        train(SMALL, tmp_path / "run", resume=True)
+    result = train(SMALL, tmp_path / "run", resume=True)
+    assert f"warning: {newest} is damaged" in capsys.readouterr().err
+    assert [row["env_steps"] for row in result.curve] == [128 * i for i in range(1, 13)]
+    assert_same_policy(tmp_path / "whole", tmp_path / "run")
+
+
+EVALUATED = replace(SMALL, eval_every=4, eval_episodes=4)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = tmp_path_factory.mktemp("evaluated") / "run"
+    train(EVALUATED, run_dir)
+    return run_dir
+
+
+def test_evaluations_change_nothing_of_what_is_learned(evaluated: Path, tmp_path: Path) -> None:
+    train(SMALL, tmp_path / "without")
+    assert_same_policy(evaluated, tmp_path / "without")
+
+
+def test_the_policy_that_did_best_is_kept(evaluated: Path) -> None:
+    values = load_checkpoint(evaluated).values
+    rows = [row for row in values["curve"] if "eval/return" in row]
+    assert [row["env_steps"] for row in rows] == [128 * i for i in (4, 8, 12)]
+    assert all(0.0 <= row["eval/survival"] <= 1.0 for row in rows)
+    best = max(rows, key=lambda row: row["eval/return"])
+    assert values["best"]["env_steps"] == best["env_steps"]
+    assert Checkpoints(evaluated).load_best().values["env_steps"] == best["env_steps"]
+    events = EventAccumulator(str(evaluated / "tensorboard")).Reload()
+    assert len(events.Scalars("eval/return")) == 3
+
+
+def test_a_run_with_evaluations_is_resumed_to_the_same_figures(evaluated: Path, tmp_path: Path) -> None:
+    train(replace(EVALUATED, env_steps=128 * 6), tmp_path / "parts")
+    train(EVALUATED, tmp_path / "parts", resume=True)
+    ours, theirs = (load_checkpoint(path).values for path in (evaluated, tmp_path / "parts"))
+    assert ours["best"] == theirs["best"]
+    for left, right in zip(ours["curve"], theirs["curve"], strict=True):
+        assert left | {"seconds": 0.0} == right | {"seconds": 0.0}
+
+
+def test_a_training_ends_at_its_target_and_stays_there(tmp_path: Path) -> None:
+    config = replace(EVALUATED, target_return=-1e9)
+    result = train(config, tmp_path / "run")
+    assert result.env_steps == 128 * 4
+    assert not result.interrupted
+    assert train(config, tmp_path / "run", resume=True).env_steps == 128 * 4
+    assert train(EVALUATED, tmp_path / "run", resume=True).env_steps == EVALUATED.env_steps
+    with pytest.raises(GaitwayError, match="target_return needs evaluations .* set eval_every above 0"):
+        replace(SMALL, target_return=5.0)
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,14 @@ def test_input_that_means_nothing_is_refused() -> None:
         env.step(np.zeros(17))
     with pytest.raises(TaskError, match="34 values that are not finite"):
         env.step(np.full((2, 17), np.nan))
+
+
+def test_goes_on_from_a_saved_state_to_the_same_bits() -> None:
+    env, other = HumanoidV5(NUM_ENVS, max_episode_steps=30), HumanoidV5(NUM_ENVS, max_episode_steps=30)
+    env.reset(seed=1)
+    for action in actions(env, 25):
+        env.step(action)
+    other.load_state_dict(env.state_dict())
+    for action in actions(env, 40, seed=1):
+        for ours, theirs in zip(env.step(action)[:4], other.step(action)[:4], strict=True):
+            np.testing.assert_array_equal(ours, theirs)

@@ -15,6 +15,7 @@ from gaitway.errors import GaitwayError, UnknownNameError
 VERBS = {
     "list": "what is in the box: robots, policies, tasks, algorithms, observation terms",
     "train": "learn a task in parallel simulation",
+    "compare": "plot several runs with mean and spread over seeds",
     "eval": "measure a policy file in simulation, beside doing nothing",
     "export": "pack a training run as one policy file",
     "pack": "make a policy file of a network that was trained elsewhere",

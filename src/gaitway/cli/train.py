@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import tyro
 from rich.console import Console
 
-from gaitway.learning import PPO, RECIPES, TrainConfig, recipe, train
-from gaitway.learning.trainer import resumed_config
+from gaitway.dashboard.run_report import write_run_report
+from gaitway.learning import PPO, RECIPES, CheckpointError, TrainConfig, TrainResult, recipe, train
+from gaitway.learning.gymnasium_tasks import PREFIX
+from gaitway.learning.record import read_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,40 +31,80 @@ class TrainCommand:
     out: Path | None = None
     """Folder of the run; default runs/TASK-ALGO-SEED."""
     resume: bool = False
-    """Go on from the newest checkpoint in the folder, with the settings the run was started with."""
+    """Go on from the newest whole checkpoint in the folder, with the settings the run was started with."""
     until: int | None = None
     """With `--resume`, a new budget of environment steps."""
 
     def run(self) -> None:
-        """Train, and say what came of it."""
+        """Train, report, and say what came of it."""
         config = self.config
-        run_dir = self.out or Path("runs") / f"{config.task}-{config.algo}-{config.seed}"
-        if self.resume:
-            config = resumed_config(config, run_dir, self.until)
+        run_dir = self.out or default_folder(config.task, self.algo, str(config.seed))
+        if config.algo != self.algo:  # the settings are those of the run that is resumed
+            raise CheckpointError(
+                f"{run_dir} holds another run: algo was {config.algo}, is {self.algo}; nothing was changed"
+            )
+        if self.resume and self.until is not None:
+            config = replace(config, env_steps=self.until)
         result = train(config, run_dir, resume=self.resume)
+        report = write_run_report(run_dir)
         console = Console()
-        newest = {key: value for row in result.curve for key, value in row.items()}
-        console.print(
-            f"{result.env_steps:,} environment steps in {result.seconds:.0f} s "
-            f"({result.env_steps_per_second:,.0f} per second); return {newest.get('return', float('nan')):.2f}"
-        )
-        if diverged := result.diverged:
-            console.print(f"{diverged:.0f} episodes ended because the physics diverged")
+        _print(console, result)
+        console.print(f"report: {report}", soft_wrap=True)
         if result.interrupted:
-            console.print(f"interrupted and saved; go on with: gaitway train --out {run_dir} --resume")
+            console.print(
+                f"interrupted and saved; go on with: gaitway train --out {run_dir} --resume", soft_wrap=True
+            )
             sys.exit(130)
-        console.print(f"next: gaitway export {run_dir} --out policy.onnx")
+        if not config.task.startswith(PREFIX):
+            best = " --best" if result.best else ""
+            console.print(f"next: gaitway export {run_dir}{best} --out policy.onnx", soft_wrap=True)
+
+
+def _print(console: Console, result: TrainResult) -> None:
+    newest = {key: value for row in result.curve for key, value in row.items()}
+    console.print(
+        f"{result.env_steps:,} environment steps in {result.seconds:.0f} s "
+        f"({result.env_steps_per_second:,.0f} per second); return {newest.get('return', float('nan')):.2f}"
+    )
+    if result.best:
+        console.print(
+            f"best evaluation: return {result.best['eval/return']:.2f} after {result.best['env_steps']:,} steps"
+        )
+    if diverged := result.diverged:
+        console.print(f"{diverged:.0f} episodes ended because the physics diverged")
+
+
+def default_folder(task: str, algo: str, seed: str) -> Path:
+    """Where a run goes unless told otherwise."""
+    return Path("runs") / f"{task.replace(':', '-').replace('/', '-')}-{algo}-{seed}"
 
 
 def default_for(arguments: list[str]) -> TrainCommand:
-    """The command with the settings recommended for the task and the algorithm that the arguments name."""
-    algo = PPO.name
-    for flag, value in itertools.pairwise([*arguments, ""]):
-        if flag.partition("=")[0] == "--algo":
-            algo = flag.partition("=")[2] or value
+    """The command with the settings that options change.
+
+    Those are of the run that is to be resumed, or else what is recommended for the task and the algorithm that the
+    arguments name.
+    """
+    algo = _value(arguments, "--algo") or PPO.name
     tasks = {task for task, _ in RECIPES}
-    task = next((argument for argument in arguments if argument in tasks), TrainConfig().task)
+    named = (argument for argument in arguments if argument in tasks or argument.startswith(PREFIX))
+    task = next(named, TrainConfig().task)
+    if "--resume" in arguments:
+        seed = _value(arguments, "--seed") or str(TrainConfig().seed)
+        run_dir = Path(_value(arguments, "--out") or default_folder(task, algo, seed))
+        config = read_config(run_dir)
+        return TrainCommand(config=config, algo=config.algo)
     return TrainCommand(config=recipe(task, algo), algo=algo)
+
+
+def _value(arguments: list[str], option: str) -> str | None:
+    """What an option is given, as `--option value` or `--option=value`."""
+    found = None
+    for flag, value in itertools.pairwise([*arguments, ""]):
+        name, equals, attached = flag.partition("=")
+        if name == option:
+            found = attached if equals else value
+    return found
 
 
 COMMAND = TrainCommand

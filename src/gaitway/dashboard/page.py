@@ -41,12 +41,17 @@ def smoothed(values: np.ndarray, window: int = 15) -> np.ndarray:
 
 def plot(draw: Callable[[Figure], None], size: tuple[float, float]) -> str:
     """A figure as a PNG data URI."""
+    return data_uri(plot_png(draw, size))
+
+
+def plot_png(draw: Callable[[Figure], None], size: tuple[float, float]) -> bytes:
+    """A figure as a PNG file; its size is in inches."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=144)
-    return data_uri(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def data_uri(png: bytes) -> str:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from torch import nn
 
+from gaitway.errors import GaitwayError
+from gaitway.learning.replay import Replay
 from gaitway.tasks import TaskMirror
 
 State = tuple[dict[str, torch.Tensor], dict[str, Any]]
 """Everything that the next iteration depends on: tensors by name, and plain JSON values."""
+
+Act = Callable[[np.ndarray], np.ndarray]
+"""From observations (num_envs, obs_size) to actions (num_envs, ...), one control step after another."""
 
 
 class Policy(nn.Module, ABC):
@@ -29,6 +36,11 @@ class Algorithm(ABC):
 
     The constructor takes the algorithm's settings, the environment, a seed of all its randomness, and the reflections
     of the task where it has them; it begins the first episodes.
+
+    A replay buffer is too large to be written whole again and again. An algorithm that has one calls it `replay` and
+    leaves its rows, and how many were written, out of `state_dict`: the checkpoint writes the rows that are new, and
+    fills `replay` again before it calls `load_state_dict`. What changes in rows that were written before, such as
+    priorities, is part of `state_dict`.
     """
 
     name: ClassVar[str]
@@ -40,6 +52,8 @@ class Algorithm(ABC):
 
     env: VectorEnv
     policy: Policy
+    replay: Replay | None = None
+    """The replay buffer, of an algorithm that has one."""
 
     @abstractmethod
     def __init__(self, config: Any, env: VectorEnv, seed: int, mirror: TaskMirror | None = None): ...
@@ -64,7 +78,27 @@ class Algorithm(ABC):
 
     @abstractmethod
     def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned, to the same bits."""
+        """Continue from what `state_dict` returned, to the same bits.
+
+        An environment that could not be saved has begun new episodes (`load_env_state` returns False); what belongs to
+        the old ones is then left as the constructor made it.
+        """
+
+    def evaluator(self) -> Act:
+        """The policy without exploration, for episodes that begin now.
+
+        The default runs the deployed network; where actions are discrete, it takes the one of the largest output. A
+        recurrent policy returns a function that keeps its state.
+        """
+        policy = self.policy.deployed()
+        discrete = isinstance(self.env.single_action_space, spaces.Discrete)
+
+        @torch.no_grad()
+        def act(obs: np.ndarray) -> np.ndarray:
+            output = policy(torch.from_numpy(np.asarray(obs, dtype=np.float32)))
+            return (output.argmax(dim=1) if discrete else output).numpy()
+
+        return act
 
 
 class Episodes:
@@ -105,10 +139,24 @@ def env_state(env: VectorEnv) -> dict[str, torch.Tensor]:
     return {f"env.{name}": torch.from_numpy(value) for name, value in env.state_dict().items()}  # type: ignore[attr-defined]
 
 
-def load_env_state(env: VectorEnv, tensors: dict[str, torch.Tensor]) -> None:
-    """Let the environment continue from what `env_state` returned."""
-    if state := {name: value.numpy() for name, value in below("env.", tensors).items()}:
+def load_env_state(env: VectorEnv, tensors: dict[str, torch.Tensor]) -> bool:
+    """Let the environment continue from what `env_state` returned; False where that was nothing."""
+    state = {name: value.numpy() for name, value in below("env.", tensors).items()}
+    if state:
         getattr(env, "load_state_dict")(state)  # noqa: B009 (not in Gymnasium's interface)
+    return bool(state)
+
+
+def require_continuous(algo: str, env: VectorEnv) -> None:
+    """Refuse an environment whose actions are not vectors of numbers.
+
+    Raises:
+        GaitwayError: with what its actions are.
+    """
+    if not isinstance(env.single_action_space, spaces.Box):
+        raise GaitwayError(
+            f"{algo} needs continuous actions; those of this task are {env.single_action_space}"
+        )
 
 
 def optimizer_state(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

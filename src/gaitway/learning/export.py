@@ -13,9 +13,11 @@ import onnx
 import torch
 
 from gaitway.files import write_atomically
-from gaitway.learning.checkpoint import load_checkpoint
+from gaitway.learning.algorithm import below
+from gaitway.learning.checkpoint import Checkpoints
 from gaitway.learning.origin import make_origin
-from gaitway.learning.trainer import make_algorithm, make_environment, read_config
+from gaitway.learning.record import read_config
+from gaitway.learning.trainer import make_algorithm, make_robots
 from gaitway.policy import PolicyError, PolicySpec, robot_spec
 from gaitway.policy.file import METADATA_KEY, open_session, verify_policy
 from gaitway.tasks import Evaluation, evaluate, record_traces
@@ -43,32 +45,30 @@ def export_run(
     *,
     num_robots: int = 256,
     episode_s: float | None = None,
+    best: bool = False,
     on_step: Callable[[int, int], None] | None = None,
 ) -> ExportResult:
-    """Evaluate the newest checkpoint of a run and write it as a policy file.
+    """Evaluate a run's policy and write it as a policy file.
 
     Args:
         run_dir: the run.
         path: the file to write.
         num_robots: robots in the evaluation whose figures go into the file.
         episode_s: length of its episodes [s]; default the task's.
+        best: take the policy that did best in the evaluations while it trained, not the newest.
         on_step: told the step and the number of steps of the evaluation.
 
     Raises:
         CheckpointError: the run or its checkpoint cannot be read.
+        GaitwayError: the run's task has no robot, and so no policy file.
         PolicyError: the exported network differs from the trained one.
     """
     config = read_config(run_dir)
-    checkpoint = load_checkpoint(run_dir)
-    env = make_environment(replace(config, num_envs=1))
+    checkpoints = Checkpoints(run_dir)
+    checkpoint = checkpoints.load_best() if best else checkpoints.load()
+    env = make_robots(replace(config, num_envs=1))
     algorithm = make_algorithm(replace(config, init=None), env)
-    algorithm.policy.load_state_dict(
-        {
-            name.removeprefix("policy."): tensor
-            for name, tensor in checkpoint.tensors.items()
-            if name.startswith("policy.")
-        }
-    )
+    algorithm.policy.load_state_dict(below("policy.", checkpoint.tensors))
     policy = algorithm.policy.deployed()
     task, robot = env.task, env.robot
     seen: list[np.ndarray] = []

@@ -29,6 +29,7 @@ from gaitway.learning.algorithm import (
     load_env_state,
     load_optimizer_state,
     optimizer_state,
+    require_continuous,
 )
 from gaitway.learning.networks import GaussianActorCritic
 from gaitway.learning.rollout import Rollout, Samples, generalized_advantage
@@ -97,6 +98,7 @@ class PPO(Algorithm):
             seed: of weights, exploration and minibatches.
             mirror: the reflections of the task; used where `config.symmetric`.
         """
+        require_continuous(self.name, env)
         self.config = config
         self.env = env
         self.generator = torch.Generator().manual_seed(seed)
@@ -144,9 +146,9 @@ class PPO(Algorithm):
         self.policy.load_state_dict(below("policy.", tensors))
         load_optimizer_state("optimizer.", self.optimizer, tensors)
         self.learning_rate = values["learning_rate"]
-        load_env_state(self.env, tensors)
-        self.critic_obs = tensors["critic_obs"].clone()
-        self.episodes.running[:] = tensors["episodes"].numpy()
+        if load_env_state(self.env, tensors):
+            self.critic_obs = tensors["critic_obs"].clone()
+            self.episodes.running[:] = tensors["episodes"].numpy()
         self.generator.set_state(tensors["generator"])
 
     @torch.no_grad()

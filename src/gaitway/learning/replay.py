@@ -92,6 +92,31 @@ class Replay:
         self.reward[row], self.terminated[row], self.ended[row] = reward, terminated, terminated | truncated
         self.written += 1
 
+    @property
+    def columns(self) -> dict[str, torch.Tensor]:
+        """All that its rows hold, by name. Shapes (rows, num_envs, ...)."""
+        return {
+            "obs": self.obs,
+            "next_obs": self.next_obs,
+            "action": self.action,
+            "reward": self.reward,
+            "terminated": self.terminated,
+            "ended": self.ended,
+        }
+
+    def rows_from(self, first: int) -> dict[str, torch.Tensor]:
+        """The rows from number `first` on, which it must still hold, oldest first, by name."""
+        index = torch.arange(first, self.written) % self.rows
+        return {name: column[index] for name, column in self.columns.items()}
+
+    def put_back(self, first: int, rows: dict[str, torch.Tensor]) -> None:
+        """Put rows that `rows_from` returned where they were; those it has no place for, newer ones cover."""
+        columns = self.columns
+        for name, values in rows.items():
+            newest = values[-self.rows :]
+            end = first + len(values)
+            columns[name][torch.arange(end - len(newest), end) % self.rows] = newest
+
     def sample(self, count: int, generator: torch.Generator) -> Transitions:
         """Draw transitions uniformly, with replacement."""
         held = min(self.written, self.rows)

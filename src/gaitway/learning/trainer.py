@@ -6,16 +6,12 @@ bits, because a checkpoint holds all that the next iteration depends on.
 
 from __future__ import annotations
 
-import json
-import signal
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
+import gymnasium
 import safetensors.numpy
 import torch
 from torch.utils.tensorboard import SummaryWriter
@@ -24,15 +20,19 @@ from gaitway.errors import GaitwayError
 from gaitway.files import write_atomically
 from gaitway.learning.algorithm import Algorithm
 from gaitway.learning.algorithms import ALGORITHMS
-from gaitway.learning.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from gaitway.learning.checkpoint import Checkpoint, CheckpointError, Checkpoints
 from gaitway.learning.config import TrainConfig
+from gaitway.learning.divergence import check_metrics, check_policy
+from gaitway.learning.gymnasium_tasks import PREFIX, make_gymnasium
 from gaitway.learning.initial import start_from
+from gaitway.learning.interrupts import deferred_interrupt
 from gaitway.learning.networks import GaussianActorCritic
-from gaitway.learning.recipes import recipe
-from gaitway.machine import describe_machine, describe_versions
+from gaitway.learning.periodic_evaluation import PeriodicEvaluation
+from gaitway.learning.record import check_same_run, write_record
 from gaitway.progress import progress_bar
 from gaitway.robots import get_robot
 from gaitway.tasks import Task, VectorEnv, get_task, task_mirror
+from gaitway.tasks.evaluation import EVALUATION_SEED
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,13 @@ class TrainResult:
     run_dir: Path
     env_steps: int
     seconds: float
-    """Wall time of learning, all resumed parts together [s]."""
+    """Wall time of learning, without evaluations, all resumed parts together [s]."""
     curve: list[dict[str, float]]
     """One row per iteration: `env_steps`, `seconds` and the algorithm's figures."""
     interrupted: bool
-    """Whether it was stopped before its budget was used."""
+    """Whether it was stopped before its budget was used, and short of its target."""
+    best: dict[str, float] | None
+    """The evaluation of the largest return, with its `env_steps`; None without evaluations."""
     diverged: int
     """Episodes that ended because the physics diverged."""
 
@@ -56,87 +58,53 @@ class TrainResult:
         return self.env_steps / self.seconds if self.seconds else 0.0
 
 
-def read_config(run_dir: Path) -> TrainConfig:
-    """The config a run was started with.
-
-    Raises:
-        CheckpointError: the folder is no run.
-    """
-    record = read_record(run_dir)
-    try:
-        algorithm = ALGORITHMS[record["algo"]]
-        settings = msgspec.convert(record["config"].pop("settings"), algorithm.settings_type)
-        return replace(msgspec.convert(record["config"], TrainConfig), settings=settings)
-    except (msgspec.ValidationError, KeyError) as error:
-        raise CheckpointError(f"{run_dir / 'run.json'} cannot be read: {error}") from error
-
-
-def read_record(run_dir: Path) -> dict[str, Any]:
-    """What a run says of itself: its config, how its robots differ, its machine and versions.
-
-    Raises:
-        CheckpointError: the folder is no run.
-    """
-    path = run_dir / "run.json"
-    try:
-        record = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise CheckpointError(f"{run_dir} is no run: it has no run.json") from None
-    except ValueError as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if not isinstance(record, dict) or "config" not in record:
-        raise CheckpointError(f"{path} cannot be read: it holds no config")
-    return record
-
-
-def resumed_config(config: TrainConfig, run_dir: Path, env_steps: int | None = None) -> TrainConfig:
-    """The settings to go on with in `run_dir`: those that the run was started with.
+def make_environment(config: TrainConfig, *, for_evaluation: bool = False) -> gymnasium.vector.VectorEnv:
+    """What the config trains on.
 
     Args:
-        config: settings that a user gave; those that differ from the defaults must be the run's.
-        run_dir: folder of the run.
-        env_steps: a new budget, or None for the run's.
+        config: names the task and the robot.
+        for_evaluation: robots under all that the task has for an evaluation, as many as that has episodes.
 
     Raises:
-        CheckpointError: the folder is no run, or a setting was given otherwise than the run has it.
-    """
-    before, default = read_config(run_dir), recipe(config.task, config.algo)
-    changed = [
-        f"{name} was {getattr(before, name)}, is {getattr(config, name)}"
-        for name in TrainConfig.__dataclass_fields__
-        if getattr(config, name) not in (getattr(default, name), getattr(before, name))
-    ]
-    if changed:
-        raise CheckpointError(f"{run_dir} holds another run: {'; '.join(changed)}")
-    return before if env_steps is None else replace(before, env_steps=env_steps)
-
-
-def make_environment(config: TrainConfig) -> VectorEnv:
-    """The robots that the config describes.
-
-    Raises:
-        UnknownNameError: no task or robot has that name.
+        UnknownNameError: no task, robot or Gymnasium environment has that name.
         GaitwayError: the policy would observe what no robot measures, and that is not asked for.
     """
+    num_envs = config.eval_episodes if for_evaluation else config.num_envs
+    if config.task.startswith(PREFIX):
+        return make_gymnasium(config.task, num_envs, config.sim_threads)
     task = get_task(config.task)
     if not config.allow_unmeasured:
         check_measured(task)
-    return VectorEnv(
-        task, get_robot(config.robot), config.num_envs, seed=config.seed, num_threads=config.sim_threads
-    )
+    if for_evaluation:
+        task = task.for_evaluation()
+    seed = EVALUATION_SEED if for_evaluation else config.seed
+    return VectorEnv(task, get_robot(config.robot), num_envs, seed=seed, num_threads=config.sim_threads)
 
 
-def make_algorithm(config: TrainConfig, env: VectorEnv) -> Algorithm:
+def make_robots(config: TrainConfig) -> VectorEnv:
+    """The robots that the config trains.
+
+    Raises:
+        GaitwayError: as `make_environment`, or because the task is none of robots.
+    """
+    env = make_environment(config)
+    if not isinstance(env, VectorEnv):
+        raise GaitwayError(f"{config.task} has no robot: `gaitway list tasks` names the tasks of robots")
+    return env
+
+
+def make_algorithm(config: TrainConfig, env: gymnasium.vector.VectorEnv) -> Algorithm:
     """The algorithm at the beginning of the run that the config describes.
 
     Raises:
         PolicyError: the policy to start from cannot be used.
-        GaitwayError: the algorithm cannot start from one.
+        GaitwayError: the algorithm cannot start from one, or cannot act in the environment.
     """
-    algorithm = ALGORITHMS[config.algo](config.settings, env, config.seed, task_mirror(env.task, env.robot))
+    mirror = task_mirror(env.task, env.robot) if isinstance(env, VectorEnv) else None
+    algorithm = ALGORITHMS[config.algo](config.settings, env, config.seed, mirror)
     if config.init is not None:
-        if not isinstance(algorithm.policy, GaussianActorCritic):
-            raise GaitwayError(f"{config.algo} cannot start from a policy file; ppo can")
+        if not isinstance(algorithm.policy, GaussianActorCritic) or not isinstance(env, VectorEnv):
+            raise GaitwayError(f"{config.algo} on {config.task} cannot start from a policy file")
         start_from(algorithm.policy, config.init, env)
     return algorithm
 
@@ -157,23 +125,28 @@ def check_measured(task: Task) -> None:
 
 
 def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainResult:
-    """Train to the config's budget, or to Ctrl-C, which ends the iteration, saves and returns.
+    """Train to the config's budget, to its target, or to Ctrl-C, which ends the iteration, saves and returns.
 
     Args:
         config: what to train.
         run_dir: folder of the run; checkpoints, TensorBoard files and `run.json` go there.
-        resume: go on from the newest checkpoint in `run_dir`.
+        resume: go on from the newest whole checkpoint in `run_dir`.
 
     Raises:
         CheckpointError: `run_dir` holds a run and `resume` is not asked for, or there is nothing to
-            resume.
+            resume, or what is there is of another task, algorithm or version.
         GaitwayError: training diverged, or a checkpoint could not be written; the one before it is whole.
     """
+    run_dir = Path(run_dir)
+    if resume:
+        check_same_run(config, run_dir)
+    elif (run_dir / "run.json").exists():
+        raise CheckpointError(f"{run_dir} holds a run already; add --resume, or name another folder")
     torch.set_num_threads(config.torch_threads)
-    training = _Training(config, Path(run_dir), resume)
+    training = _Training(replace(config, init=None) if resume else config, run_dir)
     if resume:
         training.restore()
-    _prepare(training, resume)
+    _write_beginning(config, training)
     try:
         if not resume:
             training.save()  # so that a run killed early can go on too
@@ -188,129 +161,150 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
 class _Training:
     """A training between two iterations, which is all that a checkpoint has to hold."""
 
-    def __init__(self, config: TrainConfig, run_dir: Path, resume: bool):
+    def __init__(self, config: TrainConfig, run_dir: Path):
         self.config = config
         self.run_dir = run_dir
         self.env = make_environment(config)
-        self.algorithm = make_algorithm(replace(config, init=None) if resume else config, self.env)
+        self.algorithm = make_algorithm(config, self.env)
         self.iteration = 0
         self.env_steps = 0
         self.curve: list[dict[str, float]] = []
+        self.best: dict[str, float] | None = None
+        self._checkpoints = Checkpoints(run_dir)
+        self._of_robots = isinstance(self.env, VectorEnv)
+        self._evaluation = None
+        if config.eval_every:
+            env = make_environment(config, for_evaluation=True)
+            self._evaluation = PeriodicEvaluation(env, has_survival=self._of_robots)
         self._seconds_before = 0.0
         self._started = time.perf_counter()
 
     @property
     def seconds(self) -> float:
-        """Wall time of learning, all resumed parts together [s]."""
+        """Wall time of learning, without evaluations, all resumed parts together [s]."""
         return self._seconds_before + time.perf_counter() - self._started
+
+    @property
+    def reached(self) -> bool:
+        """Whether an evaluation came to the target."""
+        target = self.config.target_return
+        return target is not None and self.best is not None and self.best["eval/return"] >= target
 
     def save(self) -> None:
         """Write a checkpoint."""
-        tensors, values = self.algorithm.state_dict()
-        state = {
-            "iteration": self.iteration,
-            "env_steps": self.env_steps,
-            "seconds": self.seconds,
-            "curve": self.curve,
-            "algorithm": values,
-        }
-        save_checkpoint(self.run_dir, Checkpoint(tensors, state))
+        self._checkpoints.save(self._checkpoint(), self.algorithm.replay)
 
     def restore(self) -> None:
-        """Go on from the newest checkpoint."""
-        checkpoint = load_checkpoint(self.run_dir)
-        self.algorithm.load_state_dict(checkpoint.tensors, checkpoint.values["algorithm"])
-        self.iteration = checkpoint.values["iteration"]
-        self.env_steps = checkpoint.values["env_steps"]
-        self.curve = checkpoint.values["curve"]
-        self._seconds_before = checkpoint.values["seconds"]
+        """Go on from the newest whole checkpoint.
+
+        Raises:
+            CheckpointError: there is none, or it is of another training.
+        """
+        checkpoint = self._checkpoints.load(self.algorithm.replay)
+        values = checkpoint.values
+        found, expected = (values["task"], values["algo"]), (self.config.task, self.config.algo)
+        if found != expected:
+            raise CheckpointError(
+                f"the checkpoint in {self.run_dir} is of {found[1]} on {found[0]}; "
+                f"the run is of {expected[1]} on {expected[0]}"
+            )
+        try:
+            self.algorithm.load_state_dict(checkpoint.tensors, values["algorithm"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"the checkpoint in {self.run_dir} does not fit the run: {error}"
+            ) from error
+        if unsaveable := getattr(self.env, "unsaveable", None):
+            print(f"note: {self.config.task} begins new episodes: {unsaveable}", file=sys.stderr)
+        self.iteration, self.env_steps = values["iteration"], values["env_steps"]
+        self.curve, self.best = values["curve"], values["best"]
+        self._seconds_before = values["seconds"]
 
     def run(self) -> None:
-        """Iterate to the budget or to Ctrl-C, and save."""
-        budget = self.config.env_steps
+        """Iterate to the budget, to the target or to Ctrl-C, and save.
+
+        Raises:
+            GaitwayError: something is not finite; nothing of it was saved.
+        """
+        config, budget = self.config, self.config.env_steps
         purge_step = self.env_steps + 1 if self.env_steps else None
         with (
             SummaryWriter(str(self.run_dir / "tensorboard"), purge_step=purge_step) as writer,
-            _deferred_interrupt() as interrupted,
-            progress_bar(f"train {self.config.task}", budget, self.env_steps) as bar,
+            deferred_interrupt() as interrupted,
+            progress_bar(f"train {config.task}", budget, self.env_steps) as bar,
         ):
-            while self.env_steps < budget and not interrupted:
+            while self.env_steps < budget and not self.reached and not interrupted:
                 row = self._iterate()
                 for name, value in row.items():
                     if name != "env_steps":
                         writer.add_scalar(name, value, self.env_steps)
                 bar.update(self.env_steps, _figures(self.curve, self.env_steps / row["seconds"]))
-                if self.iteration % self.config.checkpoint_every == 0:
+                if self.iteration % config.checkpoint_every == 0:
                     self.save()
             self.save()
 
     def result(self) -> TrainResult:
         """How it ended."""
-        interrupted = self.env_steps < self.config.env_steps
+        interrupted = self.env_steps < self.config.env_steps and not self.reached
         per_iteration = self.algorithm.steps_per_iteration
         diverged = round(sum(row.get("diverged", 0.0) for row in self.curve) * per_iteration)
-        return TrainResult(self.run_dir, self.env_steps, self.seconds, self.curve, interrupted, diverged)
+        return TrainResult(
+            self.run_dir, self.env_steps, self.seconds, self.curve, interrupted, self.best, diverged
+        )
 
     def _iterate(self) -> dict[str, float]:
-        """One iteration; returns its row of the curve."""
+        """One iteration, and an evaluation where it is due; returns the row of the curve."""
         metrics = self.algorithm.iterate()
-        _check_finite(metrics, self.run_dir)
+        if not self._of_robots:
+            metrics.pop("survival", None)  # what ends by a time limit need not have been upright
+        check_metrics(metrics, self.run_dir)
+        check_policy(self.algorithm.policy, self.run_dir)
         self.iteration += 1
         self.env_steps += self.algorithm.steps_per_iteration
         self.curve.append({"env_steps": self.env_steps, "seconds": self.seconds, **metrics})
+        if self._evaluation and self.iteration % self.config.eval_every == 0:
+            self._evaluate(self._evaluation)
         return self.curve[-1]
 
+    def _evaluate(self, evaluation: PeriodicEvaluation) -> None:
+        """Measure the policy, and keep it where it is the best so far."""
+        started = time.perf_counter()
+        figures = evaluation.run(self.algorithm)
+        self._started += time.perf_counter() - started
+        check_metrics(figures, self.run_dir)
+        self.curve[-1] |= figures
+        if self.best is None or figures["eval/return"] > self.best["eval/return"]:
+            self.best = {"env_steps": self.env_steps, **figures}
+            self._checkpoints.save_best(self._checkpoint())
 
-def _prepare(training: _Training, resume: bool) -> None:
-    """Check that a new run does not cover another, and write `run.json` and what was drawn for its robots."""
-    config, run_dir, env = training.config, training.run_dir, training.env
-    path = run_dir / "run.json"
-    if not resume and path.exists():
-        raise CheckpointError(f"{run_dir} holds a run already; add --resume, or name another folder")
-    record: dict[str, Any] = {
-        "algo": config.algo,
-        "config": msgspec.to_builtins(config),
-        "randomization": msgspec.to_builtins(env.task.randomization),
-        "machine": describe_machine(),
-        "versions": describe_versions(),
-    }
-    if env.task.randomization is not None:
+    def _checkpoint(self) -> Checkpoint:
+        tensors, values = self.algorithm.state_dict()
+        state = {
+            "task": self.config.task,
+            "algo": self.config.algo,
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "seconds": self.seconds,
+            "curve": self.curve,
+            "best": self.best,
+            "algorithm": values,
+        }
+        return Checkpoint(tensors, state)
+
+
+def _write_beginning(config: TrainConfig, training: _Training) -> None:
+    """Write `run.json` and what was drawn for the robots."""
+    env = training.env
+    randomization = env.task.randomization if isinstance(env, VectorEnv) else None
+    if isinstance(env, VectorEnv) and randomization is not None:
         draws = safetensors.numpy.save(env.sim.draw.arrays())
-        write_atomically(run_dir / "robots.safetensors", draws)
-    write_atomically(path, json.dumps(record, indent=2) + "\n")
-
-
-def _check_finite(metrics: dict[str, float], run_dir: Path) -> None:
-    broken = [name for name, value in metrics.items() if value != value or abs(value) == float("inf")]
-    if broken:
-        raise GaitwayError(
-            f"training diverged: {', '.join(broken)} is not finite; the last checkpoint in {run_dir} is whole"
-        )
+        write_atomically(training.run_dir / "robots.safetensors", draws)
+    write_record(training.run_dir, config, randomization)
 
 
 def _figures(curve: list[dict[str, float]], steps_per_second: float) -> str:
-    """The line beside the progress bar: newest known return and survival, and the speed."""
-    newest = {name: value for row in curve[-20:] for name, value in row.items()}
-    parts = [f"{name} {newest[name]:.2f}" for name in ("return", "survival") if name in newest]
+    """The line beside the progress bar: newest known return, survival and evaluation, and the speed."""
+    newest = {name: value for row in curve[-200:] for name, value in row.items()}
+    shown = ("return", "survival", "eval/return")
+    parts = [f"{name} {newest[name]:.2f}" for name in shown if name in newest]
     return " ".join([*parts, f"{steps_per_second:,.0f} steps/s"])
-
-
-@contextmanager
-def _deferred_interrupt() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list instead of raising, so that an iteration can end; a second one raises."""
-    received: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    try:
-        previous = signal.signal(signal.SIGINT, note)
-    except ValueError:  # not in the main thread: whoever runs us handles signals
-        yield received
-        return
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGINT, previous)

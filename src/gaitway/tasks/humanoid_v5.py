@@ -7,6 +7,7 @@ settings. An environment seeded alike also draws the same initial states, so tha
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,26 @@ class HumanoidV5(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             obs = obs.copy()
             obs[env_ids] = self._begin_episodes(env_ids)
         return obs, reward, ~healthy, truncated, infos
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Everything that the next steps depend on; arrays only."""
+        generators = json.dumps([generator.bit_generator.state for generator in self._generators])
+        return {
+            "rng": np.frombuffer(generators.encode(), dtype=np.uint8).copy(),
+            "state": self._batch.state.copy(),
+            "episode_step": self.episode_step.copy(),
+            "mass_center": self._mass_center.copy(),
+        }
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._generators = [np_random(0)[0] for _ in range(self.num_envs)]
+        saved = json.loads(state["rng"].tobytes())
+        for generator, generator_state in zip(self._generators, saved, strict=True):
+            generator.bit_generator.state = generator_state
+        self._batch.state[:] = state["state"]
+        self.episode_step[:] = state["episode_step"]
+        self._mass_center = state["mass_center"].copy()
 
     def _reward(self, healthy: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
         """The step's reward and what it is made of. Shapes (num_envs,)."""

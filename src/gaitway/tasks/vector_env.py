@@ -140,7 +140,8 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """
         if seed is not None:
             self._seed(seed)
-            self.level[:] = 0.0
+            if self.task.curriculum is not None:
+                self.level[:] = 0.0
         everyone = np.ones(self.num_envs, dtype=bool)
         self._begin_episodes(everyone)
         if options and options.get("desynchronize"):

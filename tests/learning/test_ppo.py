@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gaitway.learning.gaussian import log_density, mean_kl_divergence
 from gaitway.learning.normalizer import Normalizer
-from gaitway.learning.ppo import PPO, PPOConfig, _log_prob, _mean_kl_divergence
+from gaitway.learning.ppo import PPO, PPOConfig
 from gaitway.learning.rollout import generalized_advantage
 from gaitway.robots import h23
 from gaitway.tasks import VectorEnv, get_task
@@ -42,9 +43,9 @@ def test_densities_and_divergence_are_torchs_own() -> None:
     std, other_std = torch.rand(4) + 0.2, torch.rand(4) + 0.2
     p, q = torch.distributions.Normal(mean, std), torch.distributions.Normal(other_mean, other_std)
     constant = 4 * 0.5 * np.log(2 * np.pi)
-    torch.testing.assert_close(_log_prob(mean, std, action) - constant, p.log_prob(action).sum(-1))
+    torch.testing.assert_close(log_density(mean, std, action) - constant, p.log_prob(action).sum(-1))
     expected = torch.distributions.kl_divergence(p, q).sum(-1).mean()
-    torch.testing.assert_close(_mean_kl_divergence(mean, std, other_mean, other_std), expected)
+    torch.testing.assert_close(mean_kl_divergence(mean, std, other_mean, other_std), expected)
 
 
 def test_the_normalizer_has_the_mean_and_variance_of_all_it_saw() -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +9,14 @@ import pytest
 from onnx import numpy_helper
 
 from gaitway.policy import PolicyError, PolicySpec, check_binding, differences, load_policy
-from gaitway.policy.file import METADATA_KEY, replay, replay_difference
+from gaitway.policy.file import replay, replay_difference
 from gaitway.robots import h23
+from tests.policy.editing import edited
 
 
 @pytest.fixture(scope="module")
 def runtime(toy_policy: Path):
     return load_policy(toy_policy)
-
-
-def _edited(path: Path, target: Path, edit: Callable[[onnx.ModelProto, dict], None]) -> Path:
-    """A copy of the policy file with its graph or its spec changed, still a whole ONNX file."""
-    model = onnx.load(path)
-    spec = json.loads(next(p.value for p in model.metadata_props if p.key == METADATA_KEY))
-    edit(model, spec)
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(spec)})
-    onnx.save(model, target)
-    return target
 
 
 def test_loads_replays_and_says_where_it_comes_from(toy_policy: Path, runtime) -> None:
@@ -92,10 +80,10 @@ def test_a_foreign_onnx_file_is_refused(toy_policy: Path, tmp_path: Path) -> Non
 
 
 def test_a_newer_schema_is_refused_by_its_number(toy_policy: Path, tmp_path: Path) -> None:
-    path = _edited(
+    path = edited(
         toy_policy, tmp_path / "p.onnx", lambda model, spec: spec.update(schema_version=99, new_field=1)
     )
-    with pytest.raises(PolicyError, match="schema version 99; this Gaitway reads up to 2"):
+    with pytest.raises(PolicyError, match="schema version 99; this Gaitway reads up to 3"):
         load_policy(path)
 
 
@@ -126,7 +114,7 @@ def _turn_imu(model: onnx.ModelProto, spec: dict) -> None:
 @pytest.mark.parametrize("edit", [_change_weight, _swap_terms, _swap_joints, _flip_scale, _turn_imu])
 def test_a_file_that_computes_something_else_is_refused(toy_policy: Path, tmp_path: Path, edit) -> None:
     with pytest.raises(PolicyError, match="does not compute what it computed at export"):
-        load_policy(_edited(toy_policy, tmp_path / "p.onnx", edit))
+        load_policy(edited(toy_policy, tmp_path / "p.onnx", edit))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +137,7 @@ def test_a_spec_that_contradicts_itself_is_refused(
     toy_policy: Path, tmp_path: Path, edit, message: str
 ) -> None:
     with pytest.raises(Exception, match=message) as error:
-        load_policy(_edited(toy_policy, tmp_path / "p.onnx", edit))
+        load_policy(edited(toy_policy, tmp_path / "p.onnx", edit))
     assert error.type.__module__.startswith("gaitway.")
 
 

@@ -64,14 +64,14 @@ class EvalCommand:
         task, robot = get_task(runtime.spec.origin.task), get_robot(self.robot or runtime.spec.robot.name)
         check_binding(runtime.spec, robot)
         task, robot = as_trained(runtime.spec, task, robot)
-        figures = {"policy": self._measure("policy", runtime.infer, task, robot)}
+        figures = {"policy": self._measure("policy", runtime.batch(), task, robot)}
         if self.baseline:
             figures["zero action"] = self._measure(
                 "zero action", lambda obs: zero_action(obs, robot.num_joints), task, robot
             )
         if self.changed_physics:
             for name, change in CHANGES.items():
-                figures[name] = self._measure(name, runtime.infer, change(task), robot)
+                figures[name] = self._measure(name, runtime.batch(), change(task), robot)
         if self.json:
             print(json.dumps(self._as_json(figures), indent=2))
         else:

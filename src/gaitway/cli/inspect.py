@@ -58,6 +58,7 @@ def _print(spec: PolicySpec, path: Path, difference: float) -> None:
         ("robot", f"{spec.robot.name}, {len(spec.robot.joint_names)} joints, model {spec.robot.model_sha256[:12]}"),
         ("rate", f"{1.0 / spec.step_dt:g} Hz"),
         ("action", f"{spec.action.kind}, clip {spec.action.clip:g}, trained with {spec.action.trained_delay_steps[0]} to {spec.action.trained_delay_steps[1]} steps of latency"),
+        ("memory", "none" if spec.state is None else f"{spec.state.name}, shape {spec.state.shape}, zeros when an episode begins"),
         ("evaluation", ", ".join(f"{key} {value:.4g}" for key, value in origin.evaluation.items())),
         ("verified", f"golden traces of {steps} steps replay within {difference:.1e} (tolerance {REPLAY_TOLERANCE:g})"),
     ):  # fmt: skip

@@ -6,6 +6,7 @@ from gaitway.learning.config import TrainConfig
 from gaitway.learning.export import ExportResult, export_run
 from gaitway.learning.ppo import PPO, PPOConfig
 from gaitway.learning.recipes import RECIPES, recipe
+from gaitway.learning.recurrent_ppo import RecurrentPPO, RecurrentPPOConfig
 from gaitway.learning.trainer import TrainResult, train
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "CheckpointError",
     "ExportResult",
     "PPOConfig",
+    "RecurrentPPO",
+    "RecurrentPPOConfig",
     "TrainConfig",
     "TrainResult",
     "export_run",

@@ -14,6 +14,7 @@ from torch import nn
 
 from gaitway.errors import GaitwayError
 from gaitway.learning.replay import Replay
+from gaitway.policy import PolicyBatch
 from gaitway.tasks import TaskMirror
 
 State = tuple[dict[str, torch.Tensor], dict[str, Any]]
@@ -26,9 +27,29 @@ Act = Callable[[np.ndarray], np.ndarray]
 class Policy(nn.Module, ABC):
     """What an algorithm trains, networks that serve only its training included."""
 
+    state_size: int = 0
+    """Length of the state that the network carries from one step to the next; 0 where it carries none."""
+
     @abstractmethod
-    def deployed(self) -> nn.Sequential:
-        """What a policy file holds: from raw observations (n, obs_size) to actions (n, action_size)."""
+    def deployed(self) -> nn.Module:
+        """What a policy file holds: from raw observations (n, obs_size) to actions (n, action_size).
+
+        With a state: from observations and states (n, state_size) to actions and the next states.
+        """
+
+    def batch(self) -> PolicyBatch:
+        """What is deployed, to act on many robots."""
+        network, recurrent = self.deployed(), self.state_size > 0
+
+        @torch.no_grad()
+        def advance(obs: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            seen = torch.from_numpy(np.asarray(obs, dtype=np.float32))
+            if not recurrent:
+                return network(seen).numpy(), state
+            action, next_state = network(seen, torch.from_numpy(state))
+            return action.numpy(), next_state.numpy()
+
+        return PolicyBatch(advance, (self.state_size,))
 
 
 class Algorithm(ABC):
@@ -87,17 +108,11 @@ class Algorithm(ABC):
     def evaluator(self) -> Act:
         """The policy without exploration, for episodes that begin now.
 
-        The default runs the deployed network; where actions are discrete, it takes the one of the largest output. A
-        recurrent policy returns a function that keeps its state.
+        Where actions are discrete, it takes the one of the largest output.
         """
-        policy = self.policy.deployed()
-        discrete = isinstance(self.env.single_action_space, spaces.Discrete)
-
-        @torch.no_grad()
-        def act(obs: np.ndarray) -> np.ndarray:
-            output = policy(torch.from_numpy(np.asarray(obs, dtype=np.float32)))
-            return (output.argmax(dim=1) if discrete else output).numpy()
-
+        act = self.policy.batch()
+        if isinstance(self.env.single_action_space, spaces.Discrete):
+            return lambda obs: act(obs).argmax(axis=1)
         return act
 
 

@@ -13,19 +13,20 @@ import onnx
 import torch
 
 from gaitway.files import write_atomically
-from gaitway.learning.algorithm import below
+from gaitway.learning.algorithm import Policy, below
 from gaitway.learning.checkpoint import Checkpoints
 from gaitway.learning.origin import make_origin
 from gaitway.learning.record import read_config
 from gaitway.learning.trainer import make_algorithm, make_robots
-from gaitway.policy import PolicyError, PolicySpec, robot_spec
+from gaitway.policy import PolicyBatch, PolicyError, PolicySpec, StateSpec, robot_spec
 from gaitway.policy.file import METADATA_KEY, open_session, verify_policy
+from gaitway.policy.runtime import session_network
 from gaitway.tasks import Evaluation, evaluate, record_traces
 
 OPSET = 18
 EXPORT_TOLERANCE = 1e-5
 """Largest |onnx - torch| / max(1, |torch|) of an exported network."""
-_CHECKED_OBSERVATIONS = 4096
+_CHECKED_ROBOTS = 16
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ExportResult:
     path: Path
     spec: PolicySpec
     max_abs_difference: float
-    """Largest |onnx - torch| over rollout observations."""
+    """Largest |onnx - torch| over the observations of whole rollouts."""
     evaluation: Evaluation
 
 
@@ -69,20 +70,12 @@ def export_run(
     env = make_robots(replace(config, num_envs=1))
     algorithm = make_algorithm(replace(config, init=None), env)
     algorithm.policy.load_state_dict(below("policy.", checkpoint.tensors))
-    policy = algorithm.policy.deployed()
-    task, robot = env.task, env.robot
-    seen: list[np.ndarray] = []
-
-    @torch.no_grad()
-    def act(obs: np.ndarray) -> np.ndarray:
-        seen.append(obs[:16])
-        return policy(torch.from_numpy(obs)).numpy()
-
+    policy, task, robot = algorithm.policy, env.task, env.robot
+    recorded = _Recorded(policy)
     evaluation = evaluate(
-        act, task, robot, num_robots=num_robots, episode_s=episode_s,
+        recorded, task, robot, num_robots=num_robots, episode_s=episode_s,
         num_threads=config.sim_threads, on_step=on_step,
     )  # fmt: skip
-    observations = np.concatenate(seen)[:: max(1, len(seen) * len(seen[0]) // _CHECKED_OBSERVATIONS)]
     spec = PolicySpec(
         origin=make_origin(
             task=config.task,
@@ -98,28 +91,50 @@ def export_run(
         envelope=evaluation.envelope,
         command=task.commands and task.commands.spec(),
         gait=task.gait,
-        golden_traces=record_traces(act, task, robot),
+        state=StateSpec(shape=(policy.state_size,)) if policy.state_size else None,
+        golden_traces=record_traces(policy.batch(), task, robot),
     )
-    model = _to_onnx(policy, spec)
-    difference = _difference(model, policy, observations)
+    model = _to_onnx(policy.deployed(), spec)
+    difference = _difference(model, policy, recorded)
     verify_policy(model, "the exported policy")
     write_atomically(path, model)
     return ExportResult(path, spec, difference, evaluation)
 
 
-def _to_onnx(policy: torch.nn.Module, spec: PolicySpec) -> bytes:
+class _Recorded(PolicyBatch):
+    """A policy that keeps what the first robots observed, and which of them began an episode with it."""
+
+    def __init__(self, policy: Policy):
+        acting = policy.batch()
+        super().__init__(acting.advance, acting.state_shape)
+        self.obs: list[np.ndarray] = []
+        self.began: list[np.ndarray | None] = []
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        self.obs.append(obs[:_CHECKED_ROBOTS])
+        return super().__call__(obs)
+
+    def reset(self, robots: np.ndarray | None = None) -> None:
+        self.began.append(robots if robots is None else robots[:_CHECKED_ROBOTS])
+        super().reset(robots)
+
+
+def _to_onnx(network: torch.nn.Module, spec: PolicySpec) -> bytes:
     """The network from raw observation to unclipped action, normaliser inside, with its spec."""
-    example = torch.zeros(2, spec.obs_size)
+    names, example, batch = (["obs"], ["action"]), (torch.zeros(2, spec.obs_size),), torch.export.Dim("batch")
+    if spec.state is not None:
+        names = ["obs", spec.state.name], ["action", spec.state.next_name]
+        example = (*example, torch.zeros(2, *spec.state.shape))
     # the exporter's remarks on its own internals and on packages that it could use
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            policy,
-            (example,),
-            input_names=["obs"],
-            output_names=["action"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            network,
+            example,
+            input_names=names[0],
+            output_names=names[1],
+            dynamic_shapes=tuple({0: batch} for _ in example),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -131,16 +146,25 @@ def _to_onnx(policy: torch.nn.Module, spec: PolicySpec) -> bytes:
     return model.SerializeToString()
 
 
-@torch.no_grad()
-def _difference(model: bytes, policy: torch.nn.Module, observations: np.ndarray) -> float:
-    """Largest |onnx - torch|; raises PolicyError where it is above the tolerance."""
-    expected = policy(torch.from_numpy(observations)).numpy()
-    (given,) = open_session(model, "the exported network").run(None, {"obs": observations})
-    difference = np.abs(np.asarray(given) - expected)
-    relative = float((difference / np.maximum(1.0, np.abs(expected))).max())
+def _difference(model: bytes, policy: Policy, recorded: _Recorded) -> float:
+    """Largest |onnx - torch| where both go through what was observed, from the first step to the last.
+
+    Raises:
+        PolicyError: it is above the tolerance.
+    """
+    trained = policy.batch()
+    exported = PolicyBatch(session_network(open_session(model, "the exported network")), (policy.state_size,))
+    largest, relative = 0.0, 0.0
+    for obs, began in zip(recorded.obs, recorded.began, strict=False):
+        trained.reset(began)
+        exported.reset(began)
+        expected = trained(obs)
+        difference = np.abs(exported(obs) - expected)
+        largest = np.maximum(largest, difference.max())
+        relative = np.maximum(relative, (difference / np.maximum(1.0, np.abs(expected))).max())
     if not relative <= EXPORT_TOLERANCE:
         raise PolicyError(
-            f"the exported network differs from the trained one by {relative:.3g} over {len(observations)} "
-            f"observations; at most {EXPORT_TOLERANCE:g} is allowed. Nothing was written"
+            f"the exported network differs from the trained one by {relative:.3g} over {len(recorded.obs)} steps of "
+            f"{len(recorded.obs[0])} robots; at most {EXPORT_TOLERANCE:g} is allowed. Nothing was written"
         )
-    return float(difference.max())
+    return float(largest)

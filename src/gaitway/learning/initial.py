@@ -46,6 +46,8 @@ def start_from(policy: GaussianActorCritic, path: str, env: VectorEnv) -> None:
     actor = policy.plain_actor()
     layers = [module for module in actor if isinstance(module, nn.Linear)]
     found = _contract_differences(spec, env)
+    if spec.state is not None:
+        given.obstacle = "it is recurrent"
     shapes = [weight.shape for weight, _ in given.layers], [tuple(layer.weight.shape) for layer in layers]
     if given.obstacle is not None:
         found.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,7 +34,18 @@ def mlp(sizes: Sequence[int], output_gain: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class GaussianActorCritic(Policy):
+class GaussianPolicy(Policy):
+    """Draws actions from a Gaussian whose deviation is the same everywhere; normalises what its critic sees."""
+
+    normalizer: Normalizer
+
+    @property
+    @abstractmethod
+    def log_std(self) -> torch.Tensor:
+        """Logarithm of each action's standard deviation. Shape (action_size,)."""
+
+
+class GaussianActorCritic(GaussianPolicy):
     """A Gaussian policy with state-independent deviation, and a value function, over one normaliser.
 
     The critic sees the observation with the privileged values behind it. With a mirror, the policy of a reflected

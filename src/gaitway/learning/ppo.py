@@ -7,11 +7,12 @@ rate follows the KL divergence between the policy before and after, as in rsl_rl
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -31,14 +32,20 @@ from gaitway.learning.algorithm import (
     optimizer_state,
     require_continuous,
 )
-from gaitway.learning.networks import GaussianActorCritic
+from gaitway.learning.gaussian import log_density, mean_kl_divergence
+from gaitway.learning.networks import GaussianActorCritic, GaussianPolicy
 from gaitway.learning.rollout import Rollout, Samples, generalized_advantage
 from gaitway.tasks import TaskMirror
 
+FinalObs = list[tuple[int, np.ndarray, torch.Tensor]]
+"""Of truncated episodes: the step, the robots (num_envs,) bool, and the critic's last observations, one row each."""
+
+Network = TypeVar("Network", bound=GaussianPolicy)
+
 
 @dataclass(frozen=True, kw_only=True)
-class PPOConfig:
-    """Settings of PPO."""
+class ProximalConfig:
+    """Settings of PPO, whatever its network."""
 
     hidden: tuple[int, ...] = (256, 128, 64)
     """Widths of the hidden layers of actor and critic."""
@@ -66,8 +73,6 @@ class PPOConfig:
     """Initial standard deviation of actions, in units of network output."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this norm."""
-    symmetric: bool = True
-    """Whether the networks commute with reflection left to right, on robots that say how they mirror."""
 
     def __post_init__(self) -> None:
         for name in ("rollout_steps", "epochs", "minibatches"):
@@ -81,14 +86,20 @@ class PPOConfig:
                 raise GaitwayError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
 
 
-class PPO(Algorithm):
-    """Trains a Gaussian actor-critic."""
+@dataclass(frozen=True, kw_only=True)
+class PPOConfig(ProximalConfig):
+    """Settings of PPO."""
 
-    name = "ppo"
-    summary = "proximal policy optimisation, on many robots at once"
-    settings_type = PPOConfig
+    symmetric: bool = True
+    """Whether the networks commute with reflection left to right, on robots that say how they mirror."""
 
-    def __init__(self, config: PPOConfig, env: VectorEnv, seed: int, mirror: TaskMirror | None = None):
+
+class ProximalOptimization(Algorithm, Generic[Network]):
+    """PPO without its network: what acts, values and is learned from is for subclasses to say."""
+
+    policy: Network  # type: ignore[assignment] (narrower than what every algorithm has)
+
+    def __init__(self, config: Any, env: VectorEnv, seed: int, mirror: TaskMirror | None = None):
         """Make networks, optimiser and storage, and begin the first episodes.
 
         Args:
@@ -96,7 +107,7 @@ class PPO(Algorithm):
             env: any vector environment with SAME_STEP autoreset. Where it has a `privileged_size`, the critic
                 sees `infos["privileged"]` too; where it has `metrics`, scalars by name, their means are reported.
             seed: of weights, exploration and minibatches.
-            mirror: the reflections of the task; used where `config.symmetric`.
+            mirror: the reflections of the task, for networks that can use them.
         """
         require_continuous(self.name, env)
         self.config = config
@@ -107,10 +118,7 @@ class PPO(Algorithm):
         privileged_size = getattr(env, "privileged_size", 0)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.policy = GaussianActorCritic(
-                obs_size, privileged_size, action_size, config.hidden, config.init_std,
-                mirror if config.symmetric else None,
-            )  # fmt: skip
+            self.policy = self._make_policy(obs_size, privileged_size, action_size, mirror)
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, fused=True)
         self.learning_rate = config.learning_rate
         critic_size = obs_size + privileged_size
@@ -147,27 +155,60 @@ class PPO(Algorithm):
         load_optimizer_state("optimizer.", self.optimizer, tensors)
         self.learning_rate = values["learning_rate"]
         if load_env_state(self.env, tensors):
-            self.critic_obs = tensors["critic_obs"].clone()
-            self.episodes.running[:] = tensors["episodes"].numpy()
+            self._load_episodes(tensors)
         self.generator.set_state(tensors["generator"])
 
-    @torch.no_grad()
-    def _collect(self) -> tuple[dict[str, float], list[tuple[int, np.ndarray, torch.Tensor]]]:
-        """Fill the rollout.
+    def _load_episodes(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Continue the episodes that were running."""
+        self.critic_obs = tensors["critic_obs"].clone()
+        self.episodes.running[:] = tensors["episodes"].numpy()
+
+    @abstractmethod
+    def _make_policy(
+        self, obs_size: int, privileged_size: int, action_size: int, mirror: TaskMirror | None
+    ) -> Network:
+        """The network at the beginning of the training."""
+
+    @abstractmethod
+    def _mean_action(self) -> torch.Tensor:
+        """What the policy would do now, before exploration. Shape (num_envs, action_size)."""
+
+    def _note_ended(self, ended: torch.Tensor) -> None:
+        """Told after each step which episodes ended in it, 1 where one did. Shape (num_envs,)."""
+
+    @abstractmethod
+    def _values(
+        self, critic_obs: torch.Tensor, final_obs: FinalObs
+    ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
+        """Values of the rollout.
+
+        Args:
+            critic_obs: normalised. Shape (steps, num_envs, critic_size).
+            final_obs: last observations of truncated episodes, not normalised.
 
         Returns:
-            Metrics, and of truncated episodes the step, the robots and the critic's last observations.
+            Values of the observations acted on, shape (steps, num_envs); of each entry of `final_obs`, shape (n,); of
+            the observations after the last step, shape (num_envs,).
         """
+
+    @abstractmethod
+    def _evaluate(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean actions (..., action_size) and values (...) of a minibatch under the network as it is now."""
+
+    @torch.no_grad()
+    def _collect(self) -> tuple[dict[str, float], FinalObs]:
+        """Fill the rollout; returns metrics, and the last observations of truncated episodes."""
         rollout, std = self.rollout, self.policy.log_std.exp()
-        final_obs: list[tuple[int, np.ndarray, torch.Tensor]] = []
+        final_obs: FinalObs = []
         totals: dict[str, float] = defaultdict(float)
         for t in range(self.config.rollout_steps):
-            mean = self.policy(self.critic_obs[:, : self._obs_size])
+            mean = self._mean_action()
             action = mean + std * torch.randn(mean.shape, generator=self.generator)
             rollout.critic_obs[t], rollout.mean[t], rollout.action[t] = self.critic_obs, mean, action
             obs, reward, terminated, truncated, infos = self.env.step(action.numpy())
             rollout.reward[t] = torch.from_numpy(reward)
             rollout.ended[t] = torch.from_numpy(terminated | truncated)
+            self._note_ended(rollout.ended[t])
             for name, value in getattr(self.env, "metrics", {}).items():
                 totals[name] += value
             self.episodes.take(reward, terminated, truncated)
@@ -181,22 +222,20 @@ class PPO(Algorithm):
         return metrics, final_obs
 
     @torch.no_grad()
-    def _targets(
-        self, critic_obs: torch.Tensor, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _targets(self, critic_obs: torch.Tensor, final_obs: FinalObs) -> tuple[torch.Tensor, torch.Tensor]:
         """Values and advantages of the rollout, from critic observations that are normalised already."""
-        config, rollout, normalizer = self.config, self.rollout, self.policy.normalizer
-        value = self.policy.value(critic_obs)
+        config, rollout = self.config, self.rollout
+        value, final_values, last_value = self._values(critic_obs, final_obs)
         reward = rollout.reward.clone()
-        for t, truncated, last in final_obs:  # an episode cut off by time goes on, for all the critic knows
-            reward[t][torch.from_numpy(truncated)] += config.discount * self.policy.value(normalizer(last))
-        last_value = self.policy.value(normalizer(self.critic_obs))
+        for (t, truncated, _), final_value in zip(final_obs, final_values, strict=True):
+            # an episode cut off by time goes on, for all the critic knows
+            reward[t][torch.from_numpy(truncated)] += config.discount * final_value
         advantage = generalized_advantage(
             reward, value, rollout.ended, last_value, config.discount, config.gae_lambda
         )
         return value, advantage
 
-    def _learn(self, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]) -> dict[str, float]:
+    def _learn(self, final_obs: FinalObs) -> dict[str, float]:
         config = self.config
         samples, old_std = self._samples(final_obs)
         losses = [
@@ -214,7 +253,7 @@ class PPO(Algorithm):
         }
 
     @torch.no_grad()
-    def _samples(self, final_obs: list[tuple[int, np.ndarray, torch.Tensor]]) -> tuple[Samples, torch.Tensor]:
+    def _samples(self, final_obs: FinalObs) -> tuple[Samples, torch.Tensor]:
         """The rollout as one batch, and the standard deviations that it was drawn with."""
         rollout = self.rollout
         critic_obs = self.policy.normalizer(rollout.critic_obs)
@@ -224,7 +263,7 @@ class PPO(Algorithm):
             critic_obs=critic_obs.flatten(0, 1),
             mean=rollout.mean.flatten(0, 1),
             action=rollout.action.flatten(0, 1),
-            log_prob=_log_prob(rollout.mean, std, rollout.action).flatten(),
+            log_prob=log_density(rollout.mean, std, rollout.action).flatten(),
             target=(advantage + value).flatten(),
             advantage=((advantage - advantage.mean()) / (advantage.std() + 1e-8)).flatten(),
         )
@@ -233,12 +272,12 @@ class PPO(Algorithm):
     def _update(self, batch: Samples, old_std: torch.Tensor) -> torch.Tensor:
         """One gradient step; returns policy loss, value loss and KL divergence. Shape (3,)."""
         config = self.config
-        mean, std = self.policy.actor(batch.critic_obs[:, : self._obs_size]), self.policy.log_std.exp()
-        value = self.policy.value(batch.critic_obs)
-        kl = _mean_kl_divergence(batch.mean, old_std, mean.detach(), std.detach())
+        mean, value = self._evaluate(batch)
+        std = self.policy.log_std.exp()
+        kl = mean_kl_divergence(batch.mean, old_std, mean.detach(), std.detach())
         self._steer_learning_rate(float(kl))
 
-        ratio = (_log_prob(mean, std, batch.action) - batch.log_prob).exp()
+        ratio = (log_density(mean, std, batch.action) - batch.log_prob).exp()
         clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
         policy_loss = -torch.min(ratio * batch.advantage, clipped * batch.advantage).mean()
         value_loss = (value - batch.target).square().mean()
@@ -259,6 +298,36 @@ class PPO(Algorithm):
             group["lr"] = self.learning_rate
 
 
+class PPO(ProximalOptimization[GaussianActorCritic]):
+    """Trains a Gaussian actor-critic."""
+
+    name = "ppo"
+    summary = "proximal policy optimisation, on many robots at once"
+    settings_type = PPOConfig
+
+    def _make_policy(
+        self, obs_size: int, privileged_size: int, action_size: int, mirror: TaskMirror | None
+    ) -> GaussianActorCritic:
+        config = self.config
+        return GaussianActorCritic(
+            obs_size, privileged_size, action_size, config.hidden, config.init_std,
+            mirror if config.symmetric else None,
+        )  # fmt: skip
+
+    def _mean_action(self) -> torch.Tensor:
+        return self.policy(self.critic_obs[:, : self._obs_size])
+
+    def _values(
+        self, critic_obs: torch.Tensor, final_obs: FinalObs
+    ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
+        value, normalizer = self.policy.value, self.policy.normalizer
+        final_values = [value(normalizer(last)) for _, _, last in final_obs]
+        return value(critic_obs), final_values, value(normalizer(self.critic_obs))
+
+    def _evaluate(self, batch: Samples) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.policy.actor(batch.critic_obs[:, : self._obs_size]), self.policy.value(batch.critic_obs)
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Let torch compute on one thread for a while."""
@@ -277,18 +346,3 @@ def _critic_obs(obs: np.ndarray, privileged: np.ndarray | None) -> torch.Tensor:
 
 def _float32(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.asarray(values, dtype=np.float32))
-
-
-def _log_prob(mean: torch.Tensor, std: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-    """Log-density of a diagonal Gaussian, without its constant. Shape (n,)."""
-    return -0.5 * ((action - mean) / std).square().sum(-1) - std.log().sum()
-
-
-def _mean_kl_divergence(
-    mean: torch.Tensor, std: torch.Tensor, other_mean: torch.Tensor, other_std: torch.Tensor
-) -> torch.Tensor:
-    """Mean over samples of KL(N(mean, std) || N(other_mean, other_std)), diagonal Gaussians. Shape ()."""
-    squared_distance = (mean - other_mean).square().mean(0)
-    return (
-        (other_std / std).log() + (std.square() + squared_distance) / (2.0 * other_std.square()) - 0.5
-    ).sum()

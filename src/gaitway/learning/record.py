@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -63,7 +63,9 @@ def read_config(run_dir: Path) -> TrainConfig:
     try:
         algorithm = ALGORITHMS[record["algo"]]
         settings = msgspec.convert(record["config"].pop("settings"), algorithm.settings_type)
-        return replace(msgspec.convert(record["config"], TrainConfig), settings=settings)
+        types = get_type_hints(TrainConfig)  # converted one by one: msgspec knows no union of settings
+        values = {name: msgspec.convert(value, types[name]) for name, value in record["config"].items()}
+        return TrainConfig(**values, settings=settings)
     except (msgspec.ValidationError, KeyError) as error:
         raise CheckpointError(f"{run_dir / 'run.json'} cannot be read: {error}") from error
 

@@ -1,5 +1,6 @@
 """Policies: the contract with the robot, the file it travels in, and running it."""
 
+from gaitway.policy.batch import PolicyBatch
 from gaitway.policy.binding import adapted, check_binding, check_measured, differences, robot_spec
 from gaitway.policy.file import load_policy
 from gaitway.policy.gait import Gait
@@ -15,6 +16,7 @@ from gaitway.policy.spec import (
     PolicyError,
     PolicySpec,
     RobotSpec,
+    StateSpec,
     TermSpec,
 )
 from gaitway.policy.terms import TERMS, Sensors, Term
@@ -30,12 +32,14 @@ __all__ = [
     "GoldenTrace",
     "ObservationBuilder",
     "Origin",
+    "PolicyBatch",
     "PolicyError",
     "PolicyRuntime",
     "PolicySpec",
     "PolicyStep",
     "RobotSpec",
     "Sensors",
+    "StateSpec",
     "Term",
     "TermSpec",
     "VelocityCommand",

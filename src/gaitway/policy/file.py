@@ -110,15 +110,29 @@ def replay(runtime: PolicyRuntime, trace: GoldenTrace) -> list:
     return [runtime.step(*(np.array(value) for value in values)) for values in zip(*columns, strict=True)]
 
 
-def _check_shapes(spec: PolicySpec, session: onnxruntime.InferenceSession, name: str) -> None:
+def _check_network(spec: PolicySpec, session: onnxruntime.InferenceSession, name: str) -> None:
+    """Refuse a network whose inputs and outputs are not those that its spec describes."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     given = [tuple(value.shape[1:]) for value in (*inputs, *outputs)]
-    expected = [(spec.obs_size,), (len(spec.action.joint_names),)]
+    obs, action = (spec.obs_size,), (len(spec.action.joint_names),)
+    expected, said = [obs, action], f"observation {obs} and action {action}"
+    if spec.state is not None:
+        shape = spec.state.shape
+        expected, said = [obs, shape, action, shape], f"{said}, recurrent state {shape} in and out"
     if given != expected:
         raise PolicyError(
-            f"{name}: the network's inputs and outputs have shapes {given} after the batch; its spec says "
-            f"observation {expected[0]} and action {expected[1]}"
+            f"{name}: the network's inputs and outputs have shapes {given} after the batch; its spec says {said}"
         )
+    if spec.state is not None:
+        names, wanted = (inputs[1].name, outputs[1].name), (spec.state.name, spec.state.next_name)
+        if names != wanted:
+            raise PolicyError(
+                f"{name}: the network's second input and output are called {names}; its spec says {wanted}"
+            )
+
+
+def _check_shapes(spec: PolicySpec, session: onnxruntime.InferenceSession, name: str) -> None:
+    _check_network(spec, session, name)
     sizes = {
         "joint_pos": len(spec.robot.joint_names), "joint_vel": len(spec.robot.joint_names), "imu_quat_w": 4,
         "imu_ang_vel": 3, "obs": spec.obs_size, "action": len(spec.action.joint_names),

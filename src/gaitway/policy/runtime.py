@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
+from gaitway.policy.batch import Advance, PolicyBatch
 from gaitway.policy.gait import advance_phase, gait_clock
 from gaitway.policy.observation import ObservationBuilder
-from gaitway.policy.spec import PolicySpec
+from gaitway.policy.spec import PolicyError, PolicySpec
 from gaitway.policy.terms import Sensors
 
 
@@ -30,8 +31,7 @@ class PolicyRuntime:
 
     def __init__(self, spec: PolicySpec, session: onnxruntime.InferenceSession):
         self.spec = spec
-        self._session = session
-        self._input = session.get_inputs()[0].name
+        self._network = session_network(session)
         self._builder = ObservationBuilder(spec.observation)
         self._home = np.array(spec.robot.home_joint_pos)
         self._mounting = np.array(spec.robot.imu_mounting_quat)
@@ -39,9 +39,10 @@ class PolicyRuntime:
         self._offset = np.array(spec.action.offset)
         self._last_action = np.zeros(len(spec.action.joint_names))
         self._start_phase = self._phase = np.zeros(1)
+        self._state = self._start_state = np.zeros((1, *spec.state_shape), dtype=np.float32)
 
     def reset(self, start_phase: float = 0.0) -> None:
-        """Begin an episode: history and last action are forgotten.
+        """Begin an episode: history, last action and recurrent state are forgotten.
 
         Args:
             start_phase: gait phase of the first stride [rad]: 0 to swing the left foot first, pi the right.
@@ -49,6 +50,7 @@ class PolicyRuntime:
         self._builder.reset()
         self._last_action = np.zeros_like(self._last_action)
         self._start_phase = self._phase = np.array([start_phase])
+        self._state = self._start_state
 
     def step(
         self,
@@ -92,23 +94,58 @@ class PolicyRuntime:
             base_lin_vel_b=None if base_lin_vel_b is None else np.asarray(base_lin_vel_b)[None],
         )
         obs = self._builder.build(sensors)
-        action = self.infer(obs)[0].astype(np.float64)
-        self._last_action = action
+        output, self._state = self.advance(obs, self._state)
+        self._last_action = action = output[0].astype(np.float64)
         if gait:
             self._phase = advance_phase(
                 self._phase, self._start_phase, given, gait.period_s, self.spec.step_dt
             )
         return PolicyStep(obs[0], action, self._offset + self._scale * action)
 
+    def batch(self) -> PolicyBatch:
+        """The network, to act on many robots that begin an episode; apart from the one that `step` controls."""
+        return PolicyBatch(self.advance, self.spec.state_shape)
+
     def infer(self, obs: np.ndarray) -> np.ndarray:
-        """Network output after its clip.
+        """Network output after its clip, of a network without recurrent state.
 
         Args:
             obs: observations, float32. Shape (n, obs_size).
 
         Returns:
             Actions, float32. Shape (n, num_actions).
+
+        Raises:
+            PolicyError: the network carries a state from step to step.
         """
-        (action,) = self._session.run(None, {self._input: obs})
+        if self.spec.state is not None:
+            raise PolicyError(
+                "the policy is recurrent: one observation does not decide its action; use batch() or step()"
+            )
+        return self.advance(obs, np.empty((len(obs), 0), dtype=np.float32))[0]
+
+    def advance(self, obs: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Network output after its clip, and the next state.
+
+        Args:
+            obs: observations, float32. Shape (n, obs_size).
+            state: recurrent states, float32, zeros at the beginning. Shape (n, *spec.state_shape).
+
+        Returns:
+            Actions, float32, shape (n, num_actions), and the next states, of the shape of `state`.
+        """
+        action, next_state = self._network(obs, state)
         bound = np.float32(self.spec.action.clip)
-        return np.clip(np.asarray(action), -bound, bound)
+        return np.clip(action, -bound, bound), next_state
+
+
+def session_network(session: onnxruntime.InferenceSession) -> Advance:
+    """The network of an inference session; where it has no second input, states pass by it unchanged."""
+    names = [value.name for value in session.get_inputs()]
+
+    def advance(obs: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        outputs = session.run(None, dict(zip(names, (obs, state), strict=False)))
+        action, next_state = (*outputs, state)[:2]
+        return np.asarray(action), np.asarray(next_state)
+
+    return advance

@@ -11,7 +11,7 @@ import numpy as np
 from gaitway.errors import GaitwayError
 from gaitway.policy.gait import Gait
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 Setting = Literal["home_joint_pos", "stiffness", "damping"]
@@ -54,6 +54,21 @@ class ActionSpec:
     """Bound of the absolute network output."""
     trained_delay_steps: tuple[float, float]
     """Least and most latency in training [control steps]; a controller adds none of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateSpec:
+    """What a recurrent network carries from one step to the next; zeros when an episode begins."""
+
+    name: str = "state"
+    """The network's input of that name takes it, the output `next_NAME` gives the next."""
+    shape: tuple[int, ...]
+    """Of one robot's."""
+
+    @property
+    def next_name(self) -> str:
+        """Name of the network's output."""
+        return f"next_{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,12 +193,19 @@ class PolicySpec:
     """None for a policy that takes no velocity command."""
     gait: Gait | None = None
     """The rhythm behind the observation term `gait_clock`."""
+    state: StateSpec | None = None
+    """None for a network that carries nothing from one step to the next."""
     golden_traces: tuple[GoldenTrace, ...] = ()
 
     @property
     def obs_size(self) -> int:
         """Length of the observation vector."""
         return sum(term.size * term.history for term in self.observation)
+
+    @property
+    def state_shape(self) -> tuple[int, ...]:
+        """Shape of one robot's recurrent state; (0,) where the network carries none."""
+        return (0,) if self.state is None else self.state.shape
 
     def to_json(self) -> str:
         """As JSON; floats keep every bit."""
@@ -234,6 +256,11 @@ class PolicySpec:
                 raise PolicyError(
                     f"the policy file's spec contradicts itself: it observes {name} without describing it"
                 )
+        if self.state is not None and not (self.state.shape and min(self.state.shape) > 0):
+            raise PolicyError(
+                "the policy file's spec contradicts itself: a recurrent state must have a shape of sizes above 0; it is "
+                f"{self.state.shape}"
+            )
         wrong = [f"{name} has {count}" for name, count in fields.items() if count != joints]
         if wrong:
             raise PolicyError(

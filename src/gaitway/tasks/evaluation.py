@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from gaitway import rotation
-from gaitway.policy import Envelope
+from gaitway.policy import Envelope, PolicyBatch
 from gaitway.robots import Robot
 from gaitway.tasks.task import Task
 from gaitway.tasks.vector_env import VectorEnv
@@ -25,7 +25,7 @@ _ENVELOPE_ROBOTS = 64
 _ENVELOPE_QUANTILE = 0.999
 
 Act = Callable[[np.ndarray], np.ndarray]
-"""From observations (n, obs_size) to actions (n, num_joints)."""
+"""From observations (n, obs_size) to actions (n, num_joints). A PolicyBatch is told when episodes begin."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,17 @@ def zero_action(obs: np.ndarray, num_actions: int) -> np.ndarray:
     return np.zeros((len(obs), num_actions))
 
 
+def begin_episodes(act: Act, robots: np.ndarray | None = None) -> None:
+    """Let what acts forget the past of some robots, where it remembers any.
+
+    Args:
+        act: what acts on the robots.
+        robots: those whose episode begins; default all. Shape (n,), bool.
+    """
+    if isinstance(act, PolicyBatch):
+        act.reset(robots)
+
+
 def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     """95 % Wilson score interval of a share (Wilson 1927)."""
     interval = binomtest(successes, count).proportion_ci(method="wilson")
@@ -105,7 +116,7 @@ def evaluate(
     """Run one episode on every robot.
 
     Args:
-        act: the policy, without exploration.
+        act: the policy, without exploration; one that carries a state from step to step as a PolicyBatch.
         task: the task; its noise, latency, differences between robots and pushes apply, in full.
         robot: the robot.
         num_robots: how many run side by side.
@@ -120,6 +131,7 @@ def evaluate(
     task = task.for_evaluation()
     env = VectorEnv(task, robot, num_robots, seed=seed, num_threads=num_threads)
     obs, _ = env.reset()
+    begin_episodes(act)
     running = np.ones(num_robots, dtype=bool)
     survived = np.zeros(num_robots, dtype=bool)
     episode_return = np.zeros(num_robots)
@@ -131,6 +143,7 @@ def evaluate(
         action = act(obs)
         record.before(action)
         obs, reward, terminated, truncated, infos = env.step(action)
+        begin_episodes(act, terminated | truncated)
         diverged += int((infos["diverged"] & running).sum())
         episode_return[running] += reward[running]
         steps[running] += 1

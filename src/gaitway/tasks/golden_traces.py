@@ -9,7 +9,7 @@ import numpy as np
 from gaitway.policy import GoldenTrace, PolicyError
 from gaitway.policy.file import MIN_TRACE_STEPS, MIN_TRACES
 from gaitway.robots import Robot
-from gaitway.tasks.evaluation import Act
+from gaitway.tasks.evaluation import Act, begin_episodes
 from gaitway.tasks.task import Pushes, Task
 from gaitway.tasks.vector_env import VectorEnv
 
@@ -20,7 +20,7 @@ def record_traces(act: Act, task: Task, robot: Robot) -> tuple[GoldenTrace, ...]
     """Record a network on pushed robots whose commands change, without observation noise.
 
     Args:
-        act: the network.
+        act: the network; one that carries a state from step to step as a PolicyBatch.
         task: the task, whose observation and action are the policy's.
         robot: the robot.
 
@@ -29,12 +29,14 @@ def record_traces(act: Act, task: Task, robot: Robot) -> tuple[GoldenTrace, ...]
     """
     env = VectorEnv(_for_traces(task), robot, _CANDIDATES, seed=0)
     obs, _ = env.reset()
+    begin_episodes(act)
     start_phase = env.gait_phase.copy()
     upright = np.ones(_CANDIDATES, dtype=bool)
     records: list[dict[str, np.ndarray]] = []
     for _ in range(MIN_TRACE_STEPS):
         records.append(_record(env, obs, act))
         obs, _, terminated, truncated, _ = env.step(records[-1]["action"])
+        begin_episodes(act, terminated | truncated)
         upright &= ~(terminated | truncated)
     if upright.sum() < MIN_TRACES:
         raise PolicyError(

@@ -93,7 +93,7 @@ COMPARISONS = (
         num_envs=4, settings=PPO_PENDULUM,
     ),
     Comparison(
-        algo="recurrent-ppo", reference="RecurrentPPO", env_id="Pendulum-v1", env_steps=100_000, seeds=5,
+        algo="recurrent_ppo", reference="RecurrentPPO", env_id="Pendulum-v1", env_steps=100_000, seeds=5,
         threshold=-300.0, faster=0.0, num_envs=4, settings=PPO_PENDULUM,
     ),
     *(

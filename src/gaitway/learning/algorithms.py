@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from gaitway.learning.algorithm import Algorithm
+from gaitway.learning.ddpg import DDPG, DDPGConfig
+from gaitway.learning.fast_sac import FastSAC, FastSACConfig
 from gaitway.learning.ppo import PPO, PPOConfig
 from gaitway.learning.recurrent_ppo import RecurrentPPO, RecurrentPPOConfig
+from gaitway.learning.sac import SAC, SACConfig
+from gaitway.learning.td3 import TD3, TD3Config
 
-ALGORITHMS: dict[str, type[Algorithm]] = {algorithm.name: algorithm for algorithm in (PPO, RecurrentPPO)}
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    algorithm.name: algorithm for algorithm in (PPO, RecurrentPPO, SAC, FastSAC, TD3, DDPG)
+}
 """By the name that `--algo` gives."""
 
-Settings = PPOConfig | RecurrentPPOConfig
+Settings = PPOConfig | RecurrentPPOConfig | SACConfig | FastSACConfig | TD3Config | DDPGConfig
 """The settings of any of them."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -32,6 +30,7 @@ from gaitway.learning.algorithm import (
     optimizer_state,
     require_continuous,
 )
+from gaitway.learning.collecting import critic_obs, final_critic_obs, one_thread
 from gaitway.learning.gaussian import log_density, mean_kl_divergence
 from gaitway.learning.networks import GaussianActorCritic, GaussianPolicy
 from gaitway.learning.rollout import Rollout, Samples, generalized_advantage
@@ -124,7 +123,7 @@ class ProximalOptimization(Algorithm, Generic[Network]):
         critic_size = obs_size + privileged_size
         self.rollout = Rollout.empty(config.rollout_steps, env.num_envs, critic_size, action_size)
         obs, infos = env.reset(seed=seed, options={"desynchronize": True})
-        self.critic_obs = _critic_obs(obs, infos.get("privileged"))
+        self.critic_obs = critic_obs(obs, infos)
         self.episodes = Episodes(env.num_envs)
 
     @property
@@ -134,7 +133,7 @@ class ProximalOptimization(Algorithm, Generic[Network]):
 
     def iterate(self) -> dict[str, float]:
         """Collect one rollout and learn from it."""
-        with _one_thread():  # idle threads of torch would spin on the cores that the physics needs
+        with one_thread():
             metrics, final_obs = self._collect()
         metrics |= self._learn(final_obs)
         self.policy.normalizer.update(self.rollout.critic_obs.flatten(0, 1))
@@ -213,9 +212,8 @@ class ProximalOptimization(Algorithm, Generic[Network]):
                 totals[name] += value
             self.episodes.take(reward, terminated, truncated)
             if truncated.any():
-                last = _critic_obs(infos["final_obs"], infos.get("final_privileged"))
-                final_obs.append((t, truncated, last[torch.from_numpy(truncated)]))
-            self.critic_obs = _critic_obs(obs, infos.get("privileged"))
+                final_obs.append((t, truncated, final_critic_obs(infos, truncated)))
+            self.critic_obs = critic_obs(obs, infos)
         metrics = {"reward": float(rollout.reward.mean())}
         metrics |= {name: total / self.config.rollout_steps for name, total in totals.items()}
         metrics |= self.episodes.summary()
@@ -326,23 +324,3 @@ class PPO(ProximalOptimization[GaussianActorCritic]):
 
     def _evaluate(self, batch: Samples) -> tuple[torch.Tensor, torch.Tensor]:
         return self.policy.actor(batch.critic_obs[:, : self._obs_size]), self.policy.value(batch.critic_obs)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute on one thread for a while."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _critic_obs(obs: np.ndarray, privileged: np.ndarray | None) -> torch.Tensor:
-    """What the critic sees: the observation, and behind it what only a simulation knows."""
-    return _float32(obs if privileged is None else np.concatenate([obs, privileged], axis=1))
-
-
-def _float32(values: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(values, dtype=np.float32))

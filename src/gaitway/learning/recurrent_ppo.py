@@ -62,7 +62,7 @@ class Sequences(Samples):
 class RecurrentPPO(ProximalOptimization[RecurrentActorCritic]):
     """Trains a Gaussian actor-critic with gated recurrent units. It is not symmetric: mirrors are ignored."""
 
-    name = "recurrent-ppo"
+    name = "recurrent_ppo"
     summary = "PPO with a memory (GRU), for what one observation does not say"
     settings_type = RecurrentPPOConfig
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+_STORED = ("obs", "next_obs", "action", "reward", "terminated", "ended")
+
 
 @dataclass(frozen=True)
 class Transitions:
@@ -57,12 +59,14 @@ class Replay:
         self.num_envs = num_envs
         self.written = 0
         self._discount, self._n_steps = discount, n_steps
-        self.obs = torch.zeros(self.rows, num_envs, obs_size)
-        self.next_obs = torch.zeros(self.rows, num_envs, obs_size)
-        self.action = torch.zeros(self.rows, num_envs, action_size, dtype=action_dtype)
-        self.reward = torch.zeros(self.rows, num_envs)
-        self.terminated = torch.zeros(self.rows, num_envs, dtype=torch.bool)
-        self.ended = torch.zeros(self.rows, num_envs, dtype=torch.bool)
+        shape = (self.rows, num_envs)  # never read before it is written, and no memory until then
+        self.obs = torch.empty(*shape, obs_size)
+        self.next_obs = torch.empty(*shape, obs_size)
+        self.action = torch.empty(*shape, action_size, dtype=action_dtype)
+        self.reward = torch.empty(shape)
+        self.terminated = torch.empty(shape, dtype=torch.bool)
+        self.ended = torch.empty(shape, dtype=torch.bool)
+        self._flat = {name: getattr(self, name).flatten(0, 1) for name in _STORED}
 
     def __len__(self) -> int:
         """Transitions held."""
@@ -95,14 +99,7 @@ class Replay:
     @property
     def columns(self) -> dict[str, torch.Tensor]:
         """All that its rows hold, by name. Shapes (rows, num_envs, ...)."""
-        return {
-            "obs": self.obs,
-            "next_obs": self.next_obs,
-            "action": self.action,
-            "reward": self.reward,
-            "terminated": self.terminated,
-            "ended": self.ended,
-        }
+        return {name: getattr(self, name) for name in _STORED}
 
     def rows_from(self, first: int) -> dict[str, torch.Tensor]:
         """The rows from number `first` on, which it must still hold, oldest first, by name."""
@@ -119,30 +116,41 @@ class Replay:
 
     def sample(self, count: int, generator: torch.Generator) -> Transitions:
         """Draw transitions uniformly, with replacement."""
-        held = min(self.written, self.rows)
-        age = torch.randint(held, (count,), generator=generator)
-        robot = torch.randint(self.num_envs, (count,), generator=generator)
-        return self.at((self.written - 1 - age) % self.rows, robot)
+        place = torch.randint(len(self), (count,), generator=generator)
+        return self._at(place)
 
     def at(self, row: torch.Tensor, robot: torch.Tensor) -> Transitions:
         """The transitions that begin at the given places. Shapes (n,), int.
 
         Those of several steps end early where an episode does, and at the newest row.
         """
-        reward = self.reward[row, robot].clone()
-        last, scale = row.clone(), torch.ones(len(row))
+        return self._at(row * self.num_envs + robot)
+
+    def _at(self, place: torch.Tensor) -> Transitions:
+        """The transitions that begin at the given places, counted through rows and robots. Shape (n,), int."""
+        reward, last, discount = self._flat["reward"][place], place, torch.full(place.shape, self._discount)
+        if self._n_steps > 1:
+            reward, last, discount = self._accumulate(place, reward)
+        discount = discount.masked_fill_(self._flat["terminated"][last], 0.0)
+        return Transitions(
+            obs=self._flat["obs"].index_select(0, place),
+            action=self._flat["action"].index_select(0, place),
+            reward=reward,
+            next_obs=self._flat["next_obs"].index_select(0, last),
+            discount=discount,
+            index=torch.stack([place // self.num_envs, place % self.num_envs], dim=1),
+        )
+
+    def _accumulate(
+        self, place: torch.Tensor, reward: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Discounted sums of several rewards, the places of the last ones, and the discount behind them."""
+        reward_at, ended_at = self._flat["reward"], self._flat["ended"]
+        last, scale = place, torch.ones(place.shape)
         newest = (self.written - 1) % self.rows
         for _ in range(self._n_steps - 1):
-            goes_on = ~self.ended[last, robot] & (last != newest)
-            last = torch.where(goes_on, (last + 1) % self.rows, last)
+            goes_on = ~ended_at[last] & (last // self.num_envs != newest)
+            last = torch.where(goes_on, (last + self.num_envs) % len(reward_at), last)
             scale = torch.where(goes_on, scale * self._discount, scale)
-            reward += torch.where(goes_on, scale * self.reward[last, robot], 0.0)
-        alive = (~self.terminated[last, robot]).float()
-        return Transitions(
-            obs=self.obs[row, robot],
-            action=self.action[row, robot],
-            reward=reward,
-            next_obs=self.next_obs[last, robot],
-            discount=scale * self._discount * alive,
-            index=torch.stack([row, robot], dim=1),
-        )
+            reward = reward + torch.where(goes_on, scale * reward_at[last], 0.0)
+        return reward, last, scale * self._discount

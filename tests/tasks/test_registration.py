@@ -23,7 +23,7 @@ from gaitway.tasks.registration import make_vector_env, register_environments
 IGNORED = pytest.mark.filterwarnings("error", "ignore:.*(infinity|symmetric and normalized)")
 """Advice on spaces that Gymnasium's own MuJoCo environments do not follow either."""
 
-NAMES = [*(f"gaitway/{name}" for name in TASKS), "gaitway/Humanoid-v5"]
+NAMES = [f"gaitway/{name}" for name in (*TASKS, "Humanoid-v5", "navigate", "navigate_walking")]
 
 
 def steps(env: VectorEnv, count: int, seed: int = 0) -> list[tuple]:

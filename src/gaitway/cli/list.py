@@ -63,9 +63,10 @@ def _policy_summary(spec: PolicySpec) -> str:
 
 
 def _tasks() -> dict[str, str]:
+    from gaitway.learning import ENVIRONMENTS
     from gaitway.tasks import TASKS
 
-    return {name: task.summary for name, task in TASKS.items()}
+    return {name: task.summary for name, task in (TASKS | ENVIRONMENTS).items()}
 
 
 def _algorithms() -> dict[str, str]:

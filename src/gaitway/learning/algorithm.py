@@ -70,6 +70,8 @@ class Algorithm(ABC):
     """One line for `gaitway list algorithms`."""
     settings_type: ClassVar[type]
     """The frozen dataclass of its settings."""
+    discrete: ClassVar[bool] = False
+    """Whether it chooses among discrete actions; the others give vectors of numbers."""
 
     env: VectorEnv
     policy: Policy

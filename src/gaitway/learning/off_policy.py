@@ -29,7 +29,6 @@ from gaitway.learning.algorithm import (
     load_env_state,
     load_optimizer_state,
     optimizer_state,
-    require_continuous,
 )
 from gaitway.learning.collecting import critic_obs, final_critic_obs, one_thread
 from gaitway.learning.replay import Replay, Transitions
@@ -110,7 +109,6 @@ class OffPolicy(Algorithm, Generic[Config, Networks]):
         Raises:
             GaitwayError: the environment's actions are not continuous or not bounded.
         """
-        require_continuous(self.name, env)
         self.config = config
         self.env = env
         self.generator = torch.Generator().manual_seed(seed)

@@ -23,6 +23,7 @@ from gaitway.learning.algorithms import ALGORITHMS
 from gaitway.learning.checkpoint import Checkpoint, CheckpointError, Checkpoints
 from gaitway.learning.config import TrainConfig
 from gaitway.learning.divergence import check_metrics, check_policy
+from gaitway.learning.environments import check_actions, find_environment
 from gaitway.learning.gymnasium_tasks import PREFIX, make_gymnasium
 from gaitway.learning.initial import start_from
 from gaitway.learning.interrupts import deferred_interrupt
@@ -72,12 +73,14 @@ def make_environment(config: TrainConfig, *, for_evaluation: bool = False) -> gy
     num_envs = config.eval_episodes if for_evaluation else config.num_envs
     if config.task.startswith(PREFIX):
         return make_gymnasium(config.task, num_envs, config.sim_threads)
+    seed = EVALUATION_SEED if for_evaluation else config.seed
+    if environment := find_environment(config.task):
+        return environment.make(num_envs, config.robot, seed=seed, num_threads=config.sim_threads)
     task = get_task(config.task)
     if not config.allow_unmeasured:
         check_measured(task)
     if for_evaluation:
         task = task.for_evaluation()
-    seed = EVALUATION_SEED if for_evaluation else config.seed
     return VectorEnv(task, get_robot(config.robot), num_envs, seed=seed, num_threads=config.sim_threads)
 
 
@@ -89,7 +92,9 @@ def make_robots(config: TrainConfig) -> VectorEnv:
     """
     env = make_environment(config)
     if not isinstance(env, VectorEnv):
-        raise GaitwayError(f"{config.task} has no robot: `gaitway list tasks` names the tasks of robots")
+        raise GaitwayError(
+            f"{config.task} has no robot whose joints a policy commands, and so no policy file"
+        )
     return env
 
 
@@ -100,6 +105,7 @@ def make_algorithm(config: TrainConfig, env: gymnasium.vector.VectorEnv) -> Algo
         PolicyError: the policy to start from cannot be used.
         GaitwayError: the algorithm cannot start from one, or cannot act in the environment.
     """
+    check_actions(config.algo, env, config.task)
     mirror = task_mirror(env.task, env.robot) if isinstance(env, VectorEnv) else None
     algorithm = ALGORITHMS[config.algo](config.settings, env, config.seed, mirror)
     if config.init is not None:

@@ -8,6 +8,7 @@ from gaitway.tasks.evaluation import Evaluation, Tracking, evaluate, zero_action
 from gaitway.tasks.golden_traces import record_traces
 from gaitway.tasks.humanoid_v5 import HumanoidV5
 from gaitway.tasks.mirror import Mirror, TaskMirror, task_mirror
+from gaitway.tasks.navigate import NavigateConfig, NavigateEnv, Skill
 from gaitway.tasks.policy_task import as_trained
 from gaitway.tasks.registration import register_environments
 from gaitway.tasks.registry import TASKS, get_task
@@ -34,11 +35,14 @@ __all__ = [
     "InitialState",
     "JointPositionAction",
     "Mirror",
+    "NavigateConfig",
+    "NavigateEnv",
     "ObservationTerm",
     "PrivilegedTerm",
     "Pushes",
     "Reward",
     "SingleEnv",
+    "Skill",
     "StepView",
     "Task",
     "TaskError",

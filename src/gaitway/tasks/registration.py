@@ -9,12 +9,15 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 
+from gaitway.policy.shipped import find_policy
 from gaitway.robots import Robot, get_robot
 from gaitway.tasks.humanoid_v5 import HumanoidV5
+from gaitway.tasks.navigate import NavigateConfig, NavigateEnv
 from gaitway.tasks.registry import TASKS, get_task
 from gaitway.tasks.single_env import SingleEnv
 from gaitway.tasks.task import Task
 from gaitway.tasks.vector_env import VectorEnv
+from gaitway.tasks.walking_body import WalkingBody
 
 NAMESPACE = "gaitway"
 
@@ -33,6 +36,8 @@ def register_environments() -> None:
         vector_entry_point=f"{HumanoidV5.__module__}:{HumanoidV5.__name__}",
         max_episode_steps=1000,
     )
+    for name, make in (("navigate", make_navigate), ("navigate_walking", make_navigate_walking)):
+        _register(f"{NAMESPACE}/{name}", vector_entry_point=f"{__name__}:{make.__name__}")
 
 
 def make_vector_env(
@@ -59,7 +64,7 @@ def make_vector_env(
         get_task(task) if isinstance(task, str) else task,
         get_robot(robot) if isinstance(robot, str) else robot,
         num_envs,
-        seed=int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed,
+        seed=_any_seed() if seed is None else seed,
         num_threads=num_threads,
     )
 
@@ -69,6 +74,41 @@ def make_env(
 ) -> SingleEnv:
     """A task on one robot; the arguments are those of `make_vector_env`."""
     return SingleEnv(make_vector_env(1, task, robot, seed=seed, num_threads=num_threads))
+
+
+def make_navigate(
+    num_envs: int, robot: str | Robot = "h23", *, seed: int | None = None, num_threads: int = 0
+) -> NavigateEnv:
+    """The task `navigate` on moving points.
+
+    Args:
+        num_envs: how many.
+        robot: means nothing here.
+        seed: source of all randomness; None for another at each call.
+        num_threads: means nothing here.
+    """
+    return NavigateEnv(num_envs, seed=seed)
+
+
+def make_navigate_walking(
+    num_envs: int, robot: str | Robot = "h23", *, seed: int | None = None, num_threads: int = 0
+) -> NavigateEnv:
+    """The task `navigate` on robots that the walking policy in the box moves; arguments as of `make_vector_env`.
+
+    Raises:
+        UnknownNameError: no robot is called that, or no walking policy is in the box for it.
+    """
+    robot = get_robot(robot) if isinstance(robot, str) else robot
+    config = NavigateConfig()
+    body = WalkingBody(
+        robot, num_envs, config.step_dt,
+        policy=find_policy(f"{robot.name}_walk"), seed=_any_seed() if seed is None else seed, num_threads=num_threads,
+    )  # fmt: skip
+    return NavigateEnv(num_envs, config=config, body=body, seed=seed)
+
+
+def _any_seed() -> int:
+    return int(np.random.SeedSequence().generate_state(1)[0])
 
 
 def _register(name: str, **spec) -> None:

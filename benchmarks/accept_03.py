@@ -35,7 +35,17 @@ EVALUATIONS = 20
 EVAL_EPISODES = 10
 
 KILL_TRIALS = {
-    "ppo": ["stand", "--num-envs", "64", "--env-steps", "150000", "--checkpoint-every", "2", "--eval-every", "20"],
+    "ppo": [
+        "stand",
+        "--num-envs",
+        "64",
+        "--env-steps",
+        "150000",
+        "--checkpoint-every",
+        "2",
+        "--eval-every",
+        "20",
+    ],
     "sac": ["gymnasium:Pendulum-v1", "--algo", "sac", "--env-steps", "6000", "--checkpoint-every", "50"],
     "dqn": ["gymnasium:CartPole-v1", "--algo", "dqn", "--env-steps", "20000", "--checkpoint-every", "50"],
 }
@@ -192,7 +202,9 @@ def sitting(arguments: list[str], folder: Path, deadline: float) -> None:
     """Train to the end, or exit at the deadline with the run saved; a run that is there is gone on with."""
     command = [sys.executable, "-m", "gaitway.cli.main", "train"]
     resume = ["--resume"] if (folder / "run.json").exists() else arguments
-    training = subprocess.Popen([*command, *resume, "--out", str(folder)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    training = subprocess.Popen(
+        [*command, *resume, "--out", str(folder)], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
     try:
         code = training.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:

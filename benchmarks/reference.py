@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gaitway.files import write_atomically
 from gaitway.machine import describe_machine
 from gaitway.tasks.evaluation import EVALUATION_SEED
@@ -85,8 +87,11 @@ def _train(
         def measure(self) -> None:
             seconds = time.perf_counter() - self.started
             measured_on.seed(EVALUATION_SEED)
-            mean, _ = evaluate_policy(self.model, measured_on, eval_episodes, deterministic=True)
-            self.curve.append({"env_steps": self.num_timesteps, "seconds": seconds, "eval/return": float(mean)})  # type: ignore[arg-type]
+            returns, _ = evaluate_policy(
+                self.model, measured_on, eval_episodes, deterministic=True, return_episode_rewards=True
+            )
+            mean = float(np.mean(returns))
+            self.curve.append({"env_steps": self.num_timesteps, "seconds": seconds, "eval/return": mean})
             self.started += time.perf_counter() - self.started - seconds
 
     if hasattr(stable_baselines3, algo):

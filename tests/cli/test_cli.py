@@ -37,10 +37,10 @@ def test_every_command_explains_itself(verb: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("trian",), "unknown command 'trian'; did you mean 'train'? available: bench, demo,"),
-        (("train", "stnad"), "unknown task 'stnad'; did you mean 'stand'? available: stand"),
+        (("trian",), "unknown command 'trian'; did you mean 'train'? available: bench, compare, demo,"),
+        (("train", "stnad"), "unknown task 'stnad'; did you mean 'stand'? available: navigate,"),
         (("train", "--robot", "h32"), "unknown robot 'h32'; did you mean 'h23'? available: h23"),
-        (("train", "--algo", "pop"), "unknown algorithm 'pop'; did you mean 'ppo'? available: ppo"),
+        (("train", "--algo", "pop"), "unknown algorithm 'pop'; did you mean 'ppo'? available: ddpg, dqn,"),
         (("train", "--num-envs", "0"), "num_envs must be at least 1; got 0"),
         (("train", "--learning-rate", "-0.1"), "learning_rate must be above 0; got -0.1"),
         (("train", "--env-steps", "many"), "env-steps"),

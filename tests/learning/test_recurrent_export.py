@@ -127,13 +127,16 @@ def _change_recurrence(model: onnx.ModelProto, spec: dict) -> None:
     [
         (
             lambda model, spec: spec["state"].update(shape=[13]),
-            r"shapes \[\(52,\).*its spec says observation .* recurrent state \(13,\) in and out",
+            r"shapes \[\(75,\).*its spec says observation .* recurrent state \(13,\) in and out",
         ),
         (lambda model, spec: spec["state"].update(shape=[3, 4]), r"recurrent state \(3, 4\) in and out"),
         (lambda model, spec: spec["state"].update(shape=[]), r"a shape of sizes above 0; it is \(\)"),
         (lambda model, spec: spec["state"].update(shape=[-12]), r"a shape of sizes above 0; it is \(-12,\)"),
         (lambda model, spec: spec["state"].update(shape="12"), "the policy file's spec cannot be read"),
-        (lambda model, spec: spec.pop("state"), r"shapes .* its spec says observation .* and action \(23,\)$"),
+        (
+            lambda model, spec: spec.pop("state"),
+            r"shapes .* its spec says observation .* and action \(23,\)$",
+        ),
         (
             lambda model, spec: spec["state"].update(name="memory"),
             r"called \('state', 'next_state'\); its spec says \('memory', 'next_memory'\)",

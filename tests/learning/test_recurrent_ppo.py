@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
+from memory_env import Recall
 from torch import nn
 
 from gaitway.errors import GaitwayError
@@ -13,8 +14,6 @@ from gaitway.learning.recurrent_networks import RecurrentActorCritic, gru_cell, 
 from gaitway.learning.recurrent_ppo import RecurrentPPO, RecurrentPPOConfig, Sequences
 from gaitway.robots import h23
 from gaitway.tasks import VectorEnv, get_task
-
-from tests.learning.memory_env import Recall
 
 STEPS, ROBOTS, OBS, MEMORY = 9, 5, 4, 7
 
@@ -35,9 +34,7 @@ def _sequences(seed: int = 0) -> tuple[nn.GRUCell, torch.Tensor, torch.Tensor, t
     return cell, obs, memory, ended
 
 
-def _unrolled(
-    cell: nn.GRUCell, obs: torch.Tensor, memory: torch.Tensor, ended: torch.Tensor
-) -> torch.Tensor:
+def _unrolled(cell: nn.GRUCell, obs: torch.Tensor, memory: torch.Tensor, ended: torch.Tensor) -> torch.Tensor:
     """The same by torch's GRU, robot by robot and episode by episode."""
     gru = nn.GRU(OBS, MEMORY).double()
     for name, parameter in cell.named_parameters():

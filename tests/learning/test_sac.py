@@ -124,11 +124,11 @@ def test_updates_are_those_of_the_paper_written_out() -> None:
         generator.set_state(algorithm.generator.get_state())
         algorithm._update(batch)
         reference.update(batch, generator)
-    policy, tolerance = algorithm.policy, {"rtol": 1e-3, "atol": 1e-5}
+    policy = algorithm.policy
     pairs = [(policy.actor, reference.actor)]
     pairs += [(_plain(policy.critics, index), critic) for index, critic in enumerate(reference.critics)]
     pairs += [(_plain(policy.target_critics, index), slow) for index, slow in enumerate(reference.targets)]
     for ours, theirs in pairs:
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            torch.testing.assert_close(a, b, **tolerance)
-    torch.testing.assert_close(policy.log_temperature, reference.log_temperature, **tolerance)
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(policy.log_temperature, reference.log_temperature, rtol=1e-3, atol=1e-5)

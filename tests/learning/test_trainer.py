@@ -184,10 +184,14 @@ def test_a_training_ends_at_its_target_and_stays_there(tmp_path: Path) -> None:
     [
         ({"task": "stnad"}, "unknown task 'stnad'; did you mean 'stand'"),
         ({"robot": "h32"}, "unknown robot 'h32'; did you mean 'h23'"),
-        ({"algo": "pop"}, "unknown algorithm 'pop'; did you mean 'ppo'"),
     ],
 )
 def test_unknown_names_are_refused_and_leave_nothing(tmp_path: Path, change: dict, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         train(replace(SMALL, **change), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_algorithm_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="unknown algorithm 'pop'; did you mean 'ppo'"):
+        recipe("stand", "pop")

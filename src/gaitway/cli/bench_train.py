@@ -98,6 +98,7 @@ def measure_task(task: str, repetitions: int) -> dict[str, Any]:
     torch.set_num_threads(config.torch_threads)
     env = make_robots(config)
     algorithm = make_algorithm(replace(config, init=init and str(init)), env)
+    assert isinstance(algorithm, PPO)
     replay = Replay(env.sim)
     algorithm.iterate()
     samples = algorithm.steps_per_iteration

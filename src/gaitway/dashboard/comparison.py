@@ -95,7 +95,9 @@ def group_runs(runs: Sequence[Run], smooth: bool = True) -> list[Group]:
     """Bring runs that differ by their seed alone together; a label says what else differs between groups."""
     flat = [_flat(run) for run in runs]
     differing = sorted(
-        name for name in {name for each in flat for name in each} if len({each.get(name) for each in flat}) > 1
+        name
+        for name in {name for each in flat for name in each}
+        if len({each.get(name) for each in flat}) > 1
     )
     members: dict[str, list[Run]] = {}
     for run, settings in zip(runs, flat, strict=True):
@@ -127,7 +129,9 @@ def render_comparison(groups: Sequence[Group], title: str, figure: str, against:
 def _flat(run: Run) -> dict[str, str]:
     """Algorithm and settings by name, without the seed and what does not change the learning."""
     config = {name: value for name, value in run.config.items() if name not in ("seed", "settings", *FREE)}
-    return {name: str(value) for name, value in {"algo": run.algo, **config, **run.config["settings"]}.items()}
+    return {
+        name: str(value) for name, value in {"algo": run.algo, **config, **run.config["settings"]}.items()
+    }
 
 
 def _group(label: str, runs: Sequence[Run], smooth: bool) -> Group:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -52,7 +52,10 @@ class Policy(nn.Module, ABC):
         return PolicyBatch(advance, (self.state_size,))
 
 
-class Algorithm(ABC):
+PolicyT = TypeVar("PolicyT", bound=Policy)
+
+
+class Algorithm(ABC, Generic[PolicyT]):
     """Learns from a vector environment with SAME_STEP autoreset, one iteration after another.
 
     The constructor takes the algorithm's settings, the environment, a seed of all its randomness, and the reflections
@@ -74,7 +77,7 @@ class Algorithm(ABC):
     """Whether it chooses among discrete actions; the others give vectors of numbers."""
 
     env: VectorEnv
-    policy: Policy
+    policy: PolicyT
     replay: Replay | None = None
     """The replay buffer, of an algorithm that has one."""
 

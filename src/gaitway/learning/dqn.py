@@ -162,10 +162,10 @@ class QPolicy(Policy):
         self.target.load_state_dict(self.online.state_dict())
 
 
-class DQN(Algorithm):
+class DQN(Algorithm[QPolicy]):
     """Trains a network of action values from replayed experience."""
 
-    replay: Replay  # type: ignore[assignment]
+    replay: Replay
 
     name = "dqn"
     summary = "deep Q-learning: double, duelling, n-step, prioritised; discrete actions"
@@ -200,7 +200,7 @@ class DQN(Algorithm):
         self.optimizer = torch.optim.Adam(
             self.policy.online.parameters(), lr=config.learning_rate, fused=True
         )
-        self.replay = _make_replay(config, env.num_envs, obs_size)
+        self.replay = _make_replay(config, env.num_envs, obs_size)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.episodes = Episodes(env.num_envs)
         self.env_steps = 0
         self.updates = 0

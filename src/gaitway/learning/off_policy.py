@@ -85,15 +85,14 @@ Config = TypeVar("Config", bound=OffPolicyConfig)
 Networks = TypeVar("Networks", bound=Policy)
 
 
-class OffPolicy(Algorithm, Generic[Config, Networks]):
+class OffPolicy(Algorithm[Networks], Generic[Config, Networks]):
     """Collects experience into a replay buffer, and says when to learn from it.
 
     An algorithm makes its networks in `_make_policy` and its optimisers in `_make_optimizers`, and says in `_explore`
     how it acts and in `_update` how it learns.
     """
 
-    policy: Networks  # type: ignore[assignment] (narrower than the base's)
-    replay: Replay  # type: ignore[assignment]
+    replay: Replay
 
     def __init__(self, config: Config, env: VectorEnv, seed: int, mirror: TaskMirror | None = None):
         """Make networks, optimisers and buffer, and begin the first episodes.
@@ -120,7 +119,7 @@ class OffPolicy(Algorithm, Generic[Config, Networks]):
             torch.manual_seed(seed)
             self.policy = self._make_policy()
         self.optimizers = self._make_optimizers()
-        self.replay = Replay(
+        self.replay = Replay(  # pyright: ignore[reportIncompatibleVariableOverride]
             config.buffer_size, env.num_envs, self._critic_size, self._action_size,
             discount=config.discount, n_steps=config.n_steps,
         )  # fmt: skip

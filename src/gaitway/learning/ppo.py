@@ -93,10 +93,8 @@ class PPOConfig(ProximalConfig):
     """Whether the networks commute with reflection left to right, on robots that say how they mirror."""
 
 
-class ProximalOptimization(Algorithm, Generic[Network]):
+class ProximalOptimization(Algorithm[Network], Generic[Network]):
     """PPO without its network: what acts, values and is learned from is for subclasses to say."""
-
-    policy: Network  # type: ignore[assignment] (narrower than what every algorithm has)
 
     def __init__(self, config: Any, env: VectorEnv, seed: int, mirror: TaskMirror | None = None):
         """Make networks, optimiser and storage, and begin the first episodes.

@@ -58,6 +58,9 @@ class TablePolicy(Policy):
     value: torch.Tensor
     visits: torch.Tensor
 
+    value: torch.Tensor
+    visits: torch.Tensor
+
     def __init__(self, table: QTable):
         super().__init__()
         self.grid = table.grid
@@ -76,6 +79,11 @@ class TablePolicy(Policy):
 class _Cells(nn.Module):
     """`Grid.cells`, to the same cell."""
 
+    origin: torch.Tensor
+    scale: torch.Tensor
+    bins: torch.Tensor
+    strides: torch.Tensor
+
     def __init__(self, grid: Grid):
         super().__init__()
         for name in ("origin", "scale"):
@@ -89,7 +97,7 @@ class _Cells(nn.Module):
         return (place.clamp(min=0).minimum(self.bins - 1) * self.strides).sum(dim=1)
 
 
-class QLearning(Algorithm):
+class QLearning(Algorithm[TablePolicy]):
     """Trains a table of action values."""
 
     name = "q_learning"

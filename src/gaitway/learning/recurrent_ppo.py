@@ -70,8 +70,10 @@ class RecurrentPPO(ProximalOptimization[RecurrentActorCritic]):
         self, config: RecurrentPPOConfig, env: VectorEnv, seed: int, mirror: TaskMirror | None = None
     ):
         super().__init__(config, env, seed, mirror)
-        self.actor_memory = self.critic_memory = torch.zeros(env.num_envs, config.memory)
-        """Memories before the next step. Shape (num_envs, memory)."""
+        self.actor_memory = torch.zeros(env.num_envs, config.memory)
+        """Before the next step. Shape (num_envs, memory)."""
+        self.critic_memory = torch.zeros(env.num_envs, config.memory)
+        """Before the next step. Shape (num_envs, memory)."""
         self._before = self.actor_memory, self.critic_memory
 
     def state_dict(self) -> State:

@@ -291,6 +291,7 @@ class NavigateEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         ranges = self.courses.scan(pose_w[:, :2], pose_w[:, 2])
         obs = np.concatenate([goal, ranges, self._velocity], axis=1).astype(np.float32)
         space = self.single_observation_space
+        assert isinstance(space, spaces.Box)
         return np.clip(obs, space.low, space.high)
 
 

@@ -56,8 +56,9 @@ class ProximalConfig:
     """Gradient steps in one pass."""
     learning_rate: float = 1e-3
     """Where the adaptive learning rate starts."""
-    target_kl: float = 0.02
-    """KL divergence per gradient step that the learning rate is steered to."""
+    target_kl: float | None = 0.02
+    """KL divergence to the policy of the rollout that the learning rate is steered to after each gradient step; None
+    keeps the learning rate as it is. With more than some twenty gradient steps to a rollout, steering swings."""
     discount: float = 0.99
     """Discount per control step."""
     gae_lambda: float = 0.95
@@ -78,7 +79,7 @@ class ProximalConfig:
             if getattr(self, name) < 1:
                 raise GaitwayError(f"{name} must be at least 1; got {getattr(self, name)}")
         for name in ("learning_rate", "target_kl", "clip", "init_std", "max_grad_norm"):
-            if not getattr(self, name) > 0.0:
+            if (value := getattr(self, name)) is not None and not value > 0.0:
                 raise GaitwayError(f"{name} must be above 0; got {getattr(self, name)}")
         for name in ("discount", "gae_lambda"):
             if not 0.0 <= getattr(self, name) <= 1.0:
@@ -271,7 +272,8 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
         mean, value = self._evaluate(batch)
         std = self.policy.log_std.exp()
         kl = mean_kl_divergence(batch.mean, old_std, mean.detach(), std.detach())
-        self._steer_learning_rate(float(kl))
+        if config.target_kl is not None:
+            self._steer_learning_rate(float(kl), config.target_kl)
 
         ratio = (log_density(mean, std, batch.action) - batch.log_prob).exp()
         clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
@@ -285,10 +287,10 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
         self.optimizer.step()
         return torch.stack([policy_loss.detach(), value_loss.detach(), kl])
 
-    def _steer_learning_rate(self, kl: float) -> None:
-        if kl > 2.0 * self.config.target_kl:
+    def _steer_learning_rate(self, kl: float, target: float) -> None:
+        if kl > 2.0 * target:
             self.learning_rate = max(1e-5, self.learning_rate / 1.5)
-        elif 0.0 < kl < 0.5 * self.config.target_kl:
+        elif 0.0 < kl < 0.5 * target:
             self.learning_rate = min(1e-2, self.learning_rate * 1.5)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate

@@ -73,6 +73,8 @@ class Comparison:
     """Environments of the reference."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Of the reference, where they are not its defaults."""
+    reference_steps: int | None = None
+    """Samples of the reference, where it is compared by wall time and not by samples."""
 
     @property
     def name(self) -> str:
@@ -93,40 +95,51 @@ DQN_CARTPOLE = {  # of RL Baselines3 Zoo
 PPO_PENDULUM = {  # of RL Baselines3 Zoo, without state-dependent exploration
     "n_steps": 1024, "gae_lambda": 0.95, "gamma": 0.9, "learning_rate": 1e-3,
 }  # fmt: skip
+OFF_POLICY = {  # the same on both sides: exploration, widths, and one update per sample
+    "sac": ((), {"learning_starts": 1000}),
+    "td3": (("--hidden", "400", "300"), {"learning_starts": 1000, "action_noise_std": 0.1}),
+    "ddpg": (("--hidden", "400", "300"), {"learning_starts": 1000, "action_noise_std": 0.1}),
+}
+PENDULUM = (
+    Comparison(
+        algo="ppo", reference="PPO", env_id="Pendulum-v1", env_steps=200_000, seeds=5, threshold=-200.0, faster=4.0,
+        ours=("--discount", "0.9"), num_envs=4, settings=PPO_PENDULUM,
+    ),
+    Comparison(
+        algo="recurrent_ppo", reference="RecurrentPPO", env_id="Pendulum-v1", env_steps=100_000, seeds=5,
+        threshold=-300.0, faster=0.0, ours=("--discount", "0.9"), num_envs=4, settings=PPO_PENDULUM,
+    ),
+    *(
+        Comparison(
+            algo=algo, reference=algo.upper(), env_id="Pendulum-v1", env_steps=8_000, seeds=5, threshold=-200.0,
+            faster=0.0, ours=ours, settings=settings,
+        )
+        for algo, (ours, settings) in OFF_POLICY.items()
+    ),
+)  # fmt: skip
 COMPARISONS = (
     Comparison(
         algo="dqn", reference="DQN", env_id="CartPole-v1", env_steps=50_000, seeds=5, threshold=475.0, faster=0.0,
         settings=DQN_CARTPOLE,
     ),
-    Comparison(
-        algo="ppo", reference="PPO", env_id="Pendulum-v1", env_steps=200_000, seeds=5, threshold=-200.0, faster=4.0,
-        num_envs=4, settings=PPO_PENDULUM,
-    ),
-    Comparison(
-        algo="recurrent_ppo", reference="RecurrentPPO", env_id="Pendulum-v1", env_steps=100_000, seeds=5,
-        threshold=-300.0, faster=0.0, num_envs=4, settings=PPO_PENDULUM,
-    ),
-    *(
-        Comparison(
-            algo=algo, reference=algo.upper(), env_id="Pendulum-v1", env_steps=15_000, seeds=5, threshold=-200.0,
-            faster=0.0,
-        )
-        for algo in ("sac", "td3", "ddpg")
-    ),
+    *PENDULUM,
     *(
         Comparison(
             algo="ppo", reference="PPO", env_id=env_id, env_steps=500_000, seeds=3, threshold=threshold, faster=4.0,
-            num_envs=2,
         )
         for env_id, threshold in (("Hopper-v5", 1000.0), ("HalfCheetah-v5", 1000.0), ("Humanoid-v5", 350.0))
     ),
     *(
         Comparison(
             algo=algo, reference=algo.upper(), env_id=env_id, env_steps=50_000, seeds=3, threshold=threshold,
-            faster=1.5,
+            faster=1.5, ours=OFF_POLICY[algo][0], settings=OFF_POLICY[algo][1],
         )
         for algo in ("sac", "td3")
         for env_id, threshold in (("Hopper-v5", 1000.0), ("HalfCheetah-v5", 2000.0))
+    ),
+    Comparison(
+        algo="fast_sac", reference="SAC", env_id="HalfCheetah-v5", env_steps=500_000, reference_steps=50_000, seeds=3,
+        threshold=2000.0, faster=0.0, settings=OFF_POLICY["sac"][1],
     ),
 )  # fmt: skip
 
@@ -150,6 +163,7 @@ def memory() -> dict[str, Any]:
 def compare(comparison: Comparison) -> dict[str, Any]:
     """Every seed of ours and of the reference, in turn, and what they amount to."""
     deadline = time.monotonic() + SITTING_S
+    reference_steps = comparison.reference_steps or comparison.env_steps
     ours, theirs = [], []
     for seed in range(1, comparison.seeds + 1):
         ours.append(our_curve(comparison, seed, deadline))
@@ -157,8 +171,8 @@ def compare(comparison: Comparison) -> dict[str, Any]:
             sys.exit(f"{comparison.name}: {seed} of {comparison.seeds} seeds of ours; run it again to go on")
         theirs.append(
             reference_run(
-                comparison.reference, comparison.env_id, seed, env_steps=comparison.env_steps,
-                eval_every=comparison.eval_every, eval_episodes=EVAL_EPISODES, num_envs=comparison.num_envs,
+                comparison.reference, comparison.env_id, seed, env_steps=reference_steps,
+                eval_every=reference_steps // EVALUATIONS, eval_episodes=EVAL_EPISODES, num_envs=comparison.num_envs,
                 settings=comparison.settings, cache=RUNS / "reference",
             )
         )  # fmt: skip
@@ -168,6 +182,7 @@ def compare(comparison: Comparison) -> dict[str, Any]:
         "algo": comparison.algo,
         "env_id": comparison.env_id,
         "env_steps": comparison.env_steps,
+        "reference_steps": reference_steps,
         "reference": comparison.reference,
         "reference_versions": theirs[0]["versions"],
         "reference_settings": comparison.settings,

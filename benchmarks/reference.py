@@ -38,7 +38,7 @@ def reference_run(
         eval_every: environment steps between two evaluations.
         eval_episodes: episodes of each, without exploration.
         num_envs: environments, in this process.
-        settings: arguments of the algorithm.
+        settings: arguments of the algorithm; `action_noise_std` stands for normal noise on actions.
         cache: folder of the records.
 
     Returns:
@@ -68,6 +68,7 @@ def _train(
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.evaluation import evaluate_policy
+    from stable_baselines3.common.noise import NormalActionNoise
 
     measured_on = make_vec_env(env_id, 1)
 
@@ -101,6 +102,10 @@ def _train(
 
         algorithm = getattr(sb3_contrib, algo)
     policy = "MlpLstmPolicy" if algo == "RecurrentPPO" else "MlpPolicy"
+    settings = dict(settings)
+    if std := settings.pop("action_noise_std", None):
+        size = measured_on.action_space.shape[0]
+        settings["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, std))
     model = algorithm(policy, make_vec_env(env_id, num_envs, seed=seed), seed=seed, device="cpu", **settings)
     measure = Measure()
     model.learn(env_steps, callback=measure)

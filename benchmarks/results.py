@@ -272,7 +272,8 @@ def comparison_cells(run: dict[str, Any]) -> list[str]:
     faster = "-" if run["times_faster"] is None else f"{run['times_faster']:.1f}"
     return [
         f"{run['algo']}, {run['env_id']}",
-        f"{run['env_steps']:,}",
+        f"{run['env_steps']:,}"
+        + (f" / {steps:,}" if (steps := run["reference_steps"]) != run["env_steps"] else ""),
         str(len(run["our_returns"])),
         f"{statistics.fmean(run['our_returns']):.0f}",
         f"{statistics.fmean(run['their_returns']):.0f}",

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from gaitway.errors import GaitwayError, UnknownNameError
 from gaitway.learning import PPOConfig, TrainConfig, train
 from gaitway.learning.checkpoint import load_checkpoint
-from gaitway.learning.gymnasium_tasks import BoundedHumanoid, GymnasiumEnv, make_gymnasium
+from gaitway.learning.gymnasium_tasks import GymnasiumEnv, make_gymnasium
+from gaitway.tasks import BatchedMujoco
 
 NUM_ENVS = 3
 HOPPER = TrainConfig(
@@ -52,7 +53,7 @@ def opaque():
     del gymnasium.registry["GaitwayTests/Opaque-v0"]
 
 
-def actions(env: GymnasiumEnv | BoundedHumanoid, steps: int) -> list[np.ndarray]:
+def actions(env: VectorEnv, steps: int) -> list[np.ndarray]:
     env.action_space.seed(3)
     return [np.asarray(env.action_space.sample()) for _ in range(steps)]
 
@@ -90,7 +91,7 @@ def test_rollouts_are_gymnasiums_through_ends_and_resets(env_id: str) -> None:
 def test_goes_on_from_a_saved_state_to_the_same_bits(env_id: str) -> None:
     """Through time limits and falls, so that random generators and step counts count too."""
     env, other = (make_gymnasium(f"gymnasium:{env_id}", NUM_ENVS) for _ in range(2))
-    assert isinstance(env, (GymnasiumEnv, BoundedHumanoid))
+    assert isinstance(env, (GymnasiumEnv, BatchedMujoco))
     env.reset(seed=1)
     other.reset(seed=2)
     drawn = actions(env, 150)
@@ -103,7 +104,7 @@ def test_goes_on_from_a_saved_state_to_the_same_bits(env_id: str) -> None:
 
 
 def test_actions_are_clipped_to_their_bounds() -> None:
-    for env_id in ("Hopper-v5", "Humanoid-v5"):
+    for env_id in ("Reacher-v5", "Humanoid-v5"):
         env, other = (make_gymnasium(f"gymnasium:{env_id}", 1) for _ in range(2))
         space = env.single_action_space
         assert isinstance(space, spaces.Box)
@@ -114,6 +115,21 @@ def test_actions_are_clipped_to_their_bounds() -> None:
             theirs = other.step(bounded[None])
             np.testing.assert_array_equal(ours[0], theirs[0])
             np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize("num_envs", [1, 3])
+@pytest.mark.parametrize("env_id", ["Hopper-v5", "HalfCheetah-v5", "Walker2d-v5"])
+def test_a_batched_environment_does_as_those_it_stands_for(env_id: str, num_envs: int) -> None:
+    """With wild actions too, which both clip, and through falls."""
+    env, singles = (
+        make_gymnasium(f"gymnasium:{env_id}", num_envs, num_threads=2),
+        GymnasiumEnv(env_id, num_envs),
+    )
+    assert isinstance(env, BatchedMujoco)
+    np.testing.assert_array_equal(env.reset(seed=4)[0].astype(np.float32), singles.reset(seed=4)[0])
+    for action in actions(singles, 60):
+        for ours, theirs in zip(env.step(2.0 * action)[:4], singles.step(2.0 * action)[:4], strict=True):
+            np.testing.assert_array_equal(ours.astype(theirs.dtype), theirs)
 
 
 def test_structured_observations_become_one_flat_row() -> None:
@@ -150,7 +166,7 @@ def test_ppo_says_that_it_needs_continuous_actions(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("task", ["gymnasium:Hopper-v5", "gymnasium:Humanoid-v5"])
+@pytest.mark.parametrize("task", ["gymnasium:Hopper-v5", "gymnasium:Humanoid-v5", "gymnasium:Reacher-v5"])
 def test_a_resumed_training_ends_in_the_bits_of_one_never_stopped(task: str, tmp_path: Path) -> None:
     config = replace(HOPPER, task=task)
     train(config, tmp_path / "whole")

@@ -18,12 +18,12 @@ from gymnasium.wrappers import vector as wrappers
 from gaitway.errors import UnknownNameError
 from gaitway.robots import h23
 from gaitway.tasks import TASKS, HumanoidV5, Pushes, SingleEnv, get_task
-from gaitway.tasks.registration import make_vector_env, register_environments
+from gaitway.tasks.registration import BATCHED, make_vector_env, register_environments
 
 IGNORED = pytest.mark.filterwarnings("error", "ignore:.*(infinity|symmetric and normalized)")
 """Advice on spaces that Gymnasium's own MuJoCo environments do not follow either."""
 
-NAMES = [f"gaitway/{name}" for name in (*TASKS, "Humanoid-v5", "navigate", "navigate_walking")]
+NAMES = [f"gaitway/{name}" for name in (*TASKS, *BATCHED, "navigate", "navigate_walking")]
 
 
 def steps(env: VectorEnv, count: int, seed: int = 0) -> list[tuple]:

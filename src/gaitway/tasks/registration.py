@@ -11,8 +11,10 @@ import numpy as np
 
 from gaitway.policy.shipped import find_policy
 from gaitway.robots import Robot, get_robot
+from gaitway.tasks.batched_mujoco import BatchedMujoco
 from gaitway.tasks.humanoid_v5 import HumanoidV5
 from gaitway.tasks.navigate import NavigateConfig, NavigateEnv
+from gaitway.tasks.planar_v5 import HalfCheetahV5, HopperV5, Walker2dV5
 from gaitway.tasks.registry import TASKS, get_task
 from gaitway.tasks.single_env import SingleEnv
 from gaitway.tasks.task import Task
@@ -21,9 +23,14 @@ from gaitway.tasks.walking_body import WalkingBody
 
 NAMESPACE = "gaitway"
 
+BATCHED: dict[str, type[BatchedMujoco]] = {
+    env.env_id: env for env in (HumanoidV5, HopperV5, HalfCheetahV5, Walker2dV5)
+}
+"""Those of Gymnasium's environments that are batched here, by Gymnasium's name."""
+
 
 def register_environments() -> None:
-    """Register every task in the box and the batched `Humanoid-v5`, where that has not been done."""
+    """Register every task in the box and those of Gymnasium's that are batched, where that has not been done."""
     for name in TASKS:
         _register(
             f"{NAMESPACE}/{name}",
@@ -31,11 +38,12 @@ def register_environments() -> None:
             vector_entry_point=f"{__name__}:make_vector_env",
             kwargs={"task": name},
         )
-    _register(
-        f"{NAMESPACE}/Humanoid-v5",
-        vector_entry_point=f"{HumanoidV5.__module__}:{HumanoidV5.__name__}",
-        max_episode_steps=1000,
-    )
+    for env_id, env in BATCHED.items():
+        _register(
+            f"{NAMESPACE}/{env_id}",
+            vector_entry_point=f"{env.__module__}:{env.__name__}",
+            max_episode_steps=1000,
+        )
     for name, make in (("navigate", make_navigate), ("navigate_walking", make_navigate_walking)):
         _register(f"{NAMESPACE}/{name}", vector_entry_point=f"{__name__}:{make.__name__}")
 

@@ -35,20 +35,16 @@ EVALUATIONS = 20
 EVAL_EPISODES = 10
 
 KILL_TRIALS = {
-    "ppo": [
-        "stand",
-        "--num-envs",
-        "64",
-        "--env-steps",
-        "150000",
-        "--checkpoint-every",
-        "2",
-        "--eval-every",
-        "20",
+    "ppo": ["stand", "--num-envs", "64", "--env-steps", "150000", "--checkpoint-every", "2", "--eval-every", "20"],
+    "sac": [
+        "gymnasium:Pendulum-v1", "--algo", "sac", "--env-steps", "6000", "--rollout-steps", "50",
+        "--checkpoint-every", "2", "--eval-every", "40",
     ],
-    "sac": ["gymnasium:Pendulum-v1", "--algo", "sac", "--env-steps", "6000", "--checkpoint-every", "50"],
-    "dqn": ["gymnasium:CartPole-v1", "--algo", "dqn", "--env-steps", "20000", "--checkpoint-every", "50"],
-}
+    "dqn": [
+        "gymnasium:CartPole-v1", "--algo", "dqn", "--env-steps", "40000", "--checkpoint-every", "4",
+        "--eval-every", "40",
+    ],
+}  # fmt: skip
 """Arguments of `gaitway train`. Learning must take longer than ten starts, or the kills fall into starts only."""
 
 

@@ -22,7 +22,8 @@ KILLS = 10
 def kill_trial(arguments: list[str], folder: Path, kills: int = KILLS, seed: int = 0) -> dict[str, Any]:
     """Train once undisturbed and once killed with SIGKILL at random moments, and compare every saved bit.
 
-    A life lasts at most as long as a start and a twelfth of the learning, so that the last kill comes before the end.
+    The learning is cut into as many stretches as there are kills. In each the training is killed at a random time
+    after a random checkpoint, be it learning, writing the next one, or starting again.
 
     Args:
         arguments: of `gaitway train`, without `--out`.
@@ -32,29 +33,30 @@ def kill_trial(arguments: list[str], folder: Path, kills: int = KILLS, seed: int
     """
     shutil.rmtree(folder, ignore_errors=True)
     whole, killed = folder / "whole", folder / "killed"
-    started = time.perf_counter()
     _finish(_train([*arguments, "--out", str(whole)]))
-    elapsed = time.perf_counter() - started
-    learning = load_checkpoint(whole).values["seconds"]
+    values = load_checkpoint(whole).values
     moments = random.Random(seed)
-    lives = []
-    while len(lives) < kills:
+    moments_of_death = []
+    for stretch in range(kills):
         resume = ["--out", str(killed), *(["--resume"] if (killed / "run.json").exists() else arguments)]
-        life = moments.uniform(0.2, 1.0) * (elapsed - learning + learning / (kills + 2))
         process = _train(resume)
-        try:
-            code = process.wait(life)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            lives.append({"life_s": life, "env_steps": _env_steps(killed)})
-            continue
-        sys.exit(f"the training ended with {code} after {len(lives)} kills; {kills} were wanted")
+        checkpoint = values["env_steps"] * 0.9 * (stretch + moments.random()) / kills
+        pause = moments.uniform(0.0, 0.5)
+        while process.poll() is None and _env_steps(killed) < checkpoint:
+            time.sleep(0.005)
+        time.sleep(pause)
+        if process.poll() is not None:
+            sys.exit(
+                f"the training ended with {process.returncode} after {stretch} kills; {kills} were wanted"
+            )
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        moments_of_death.append({"checkpoint_env_steps": _env_steps(killed), "pause_s": pause})
     _finish(_train(["--out", str(killed), "--resume"]))
     return {
         "command": " ".join(["gaitway", "train", *arguments]),
-        "kills": lives,
-        "learning_s": learning,
+        "kills": moments_of_death,
+        "learning_s": values["seconds"],
         **differences(whole, killed),
     }
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gaitway.robots import h23
-from gaitway.safety import LIMITS, Guard, GuardLimits, limit_targets
+from gaitway.safety import LIMITS, Guard, GuardLimits, SafetyError, limit_targets
 
 ROBOT = h23()
 LIMITS_OF_ROBOT = GuardLimits.from_robot(ROBOT)
@@ -136,6 +136,73 @@ def test_a_number_that_is_not_finite_damps_and_says_where(bad: float, argument: 
     result = Guard(LIMITS_OF_ROBOT, STEP_DT).filter(*arguments)
     assert result.joint_pos_target is None
     assert "right_hip_roll_joint" in str(result.reason)
+
+
+@pytest.mark.parametrize("size", [0, 22, 24])
+@pytest.mark.parametrize("argument", [0, 1, 2])
+def test_an_array_of_another_size_damps_and_says_so(size: int, argument: int) -> None:
+    arguments = [HOME.copy(), HOME.copy(), REST.copy()]
+    arguments[argument] = np.zeros(size)
+    guard = Guard(LIMITS_OF_ROBOT, STEP_DT)
+    result = guard.filter(*arguments)
+    assert result.joint_pos_target is None
+    assert f"has shape ({size},) for 23 joints" in str(result.reason)
+    assert guard.damped == 1
+
+
+def test_commands_begin_at_the_measured_pose_and_reach_the_wanted_one_after_the_blend() -> None:
+    guard = Guard(LIMITS_OF_ROBOT, STEP_DT, blend_s=1.0)
+    wanted = HOME + 0.1
+    sent = np.array([guard.filter(wanted, HOME, REST).joint_pos_target for _ in range(60)])
+    np.testing.assert_array_equal(sent[0], HOME)
+    np.testing.assert_allclose(sent[25], HOME + 0.05)
+    np.testing.assert_array_equal(sent[50:], np.broadcast_to(wanted, (10, N)))
+    guard.reset()
+    moved = HOME - 0.02
+    result = guard.filter(wanted, moved, REST)
+    np.testing.assert_array_equal(np.asarray(result.joint_pos_target), moved)
+
+
+def test_after_damping_commands_begin_at_the_measured_pose_again() -> None:
+    guard = Guard(LIMITS_OF_ROBOT, STEP_DT, blend_s=0.1)
+    for _ in range(20):
+        guard.filter(HOME + 0.1, HOME, REST)
+    guard.filter(np.full(N, np.nan), HOME, REST)
+    np.testing.assert_array_equal(np.asarray(guard.filter(HOME + 0.1, HOME, REST).joint_pos_target), HOME)
+
+
+def test_the_low_pass_filter_damps_a_vibration_by_what_a_first_order_filter_does() -> None:
+    frequency_hz, cutoff_hz, dt = 20.0, 5.0, 0.001
+    guard = Guard(LIMITS_OF_ROBOT, dt, cutoff_hz=cutoff_hz)
+    time_s = dt * np.arange(2000)
+    wanted = HOME + 0.01 * np.sin(2 * np.pi * frequency_hz * time_s)[:, None]
+    sent = np.array([guard.filter(each, HOME, REST).joint_pos_target for each in wanted])
+    amplitude = np.abs(sent[1000:] - HOME).max(axis=0)
+    expected = 0.01 / np.hypot(1.0, frequency_hz / cutoff_hz)
+    np.testing.assert_allclose(amplitude, expected, rtol=0.05)
+
+
+def test_the_low_pass_filter_lets_a_constant_target_through_and_goes_on_from_what_was_sent() -> None:
+    guard = Guard(LIMITS_OF_ROBOT, STEP_DT, cutoff_hz=5.0)
+    far = np.full(N, 100.0)  # behind every limit
+    assert [guard.filter(far, HOME, REST).acted for _ in range(100)][-1]
+    results = [guard.filter(HOME, HOME, REST) for _ in range(60)]
+    np.testing.assert_allclose(np.asarray(results[-1].joint_pos_target), HOME, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("step_dt", "settings"),
+    [
+        (0.0, {}),
+        (np.nan, {}),
+        (0.02, {"blend_s": -1.0}),
+        (0.02, {"cutoff_hz": 0.0}),
+        (0.02, {"cutoff_hz": np.inf}),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(step_dt: float, settings: dict[str, float]) -> None:
+    with pytest.raises(SafetyError, match="must be above 0"):
+        Guard(LIMITS_OF_ROBOT, step_dt, **settings)
 
 
 def test_one_robot_alone_and_among_many_is_limited_alike() -> None:

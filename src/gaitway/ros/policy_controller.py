@@ -81,7 +81,16 @@ class PolicyController(LifecycleNode):
                 False,
                 "Whether /cmd_vel carries TwistStamped instead of Twist; read at start.",
             ),
-            ("blend_s", 1.0, "Time from the measured pose to the policy's own targets [s]."),
+            (
+                "blend_s",
+                1.0,
+                "Time from the measured pose to the policy's own targets [s]; read at configure.",
+            ),
+            (
+                "low_pass_hz",
+                0.0,
+                "Cut-off of the low-pass filter on joint targets [Hz]; 0 for none; read at configure.",
+            ),
             (
                 "policy_on_gantry",
                 False,
@@ -118,7 +127,6 @@ class PolicyController(LifecycleNode):
         self._commanding = False
         self._steps = 0
         self._due_ns = 0
-        self._start_pose = np.zeros(0)
 
     # Lifecycle
 
@@ -130,8 +138,16 @@ class PolicyController(LifecycleNode):
         runtime = load_policy(path)
         check_measured(runtime.spec)
         check_binding(runtime.spec, robot)
-        limits = GuardLimits.from_robot(adapted(robot, runtime.spec.robot))
-        self._runtime, self._guard = runtime, Guard(limits, runtime.spec.step_dt)
+        blend_s, low_pass_hz = (self.get_parameter(name).value for name in ("blend_s", "low_pass_hz"))
+        assert isinstance(blend_s, float)
+        assert isinstance(low_pass_hz, float)
+        self._guard = Guard(
+            GuardLimits.from_robot(adapted(robot, runtime.spec.robot)),
+            runtime.spec.step_dt,
+            blend_s=blend_s,
+            cutoff_hz=low_pass_hz or None,
+        )
+        self._runtime = runtime
         self._home_distance = home_distance(robot, runtime.spec.robot)
         self.get_logger().info(f"policy {path} fits {robot.name}")
 
@@ -264,8 +280,6 @@ class PolicyController(LifecycleNode):
             self._damp(joint_state, "a joint state lacks joints or values")
             return
         joint_pos, joint_vel = measured
-        if self._steps == 0:
-            self._start_pose = joint_pos
         if self._held and not self.get_parameter("policy_on_gantry").value:
             wanted = np.array(spec.robot.home_joint_pos)
         else:
@@ -276,10 +290,6 @@ class PolicyController(LifecycleNode):
                 messages.imu_ang_vel(imu),
                 self._velocity.step(steady_s()) if self._velocity else None,
             ).joint_pos_target
-        blend_s = self.get_parameter("blend_s").value
-        assert isinstance(blend_s, float)
-        share = min(1.0, self._steps * spec.step_dt / blend_s) if blend_s > 0.0 else 1.0
-        wanted = (1.0 - share) * self._start_pose + share * wanted
         result = self._guard.filter(wanted, joint_pos, joint_vel)
         if result.joint_pos_target is None:
             self._damp(joint_state, result.reason or "")
@@ -309,6 +319,7 @@ class PolicyController(LifecycleNode):
         if self._runtime is None or self._guard is None:
             return
         values = {"steps": self._steps, **{f"guard_{k}": v for k, v in self._guard.counts.items()}}
+        values["guard_damped"] = self._guard.damped
         message = DiagnosticArray(
             status=[
                 messages.status(

@@ -6,11 +6,13 @@ it, the earlier ones win and the nearest of their targets is taken. Where hard p
 both hold, or a number is not finite, there is no valid command, and the answer is damping with a reason.
 
 `limit_targets` is a pure function of arrays, so that the same code can filter one robot's command and those of
-hundreds of simulated robots.
+hundreds of simulated robots. What a Guard adds is what it remembers of its own robot: the blend from the measured
+pose with which commands begin, and a low-pass filter, both before the limits, which therefore have the last word.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -103,7 +105,7 @@ def limit_targets(
     # without stiffness has no such bound.
     stiff = limits.stiffness > 0.0
     kp = np.where(stiff, limits.stiffness, 1.0)
-    with np.errstate(over="ignore"):  # a speed beyond all measure makes an interval nothing meets
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all measure meets nothing
         neutral = joint_pos + limits.damping * joint_vel / kp
     reach = np.where(stiff, limits.effort / kp, np.inf)
     step = limits.rate * step_dt
@@ -119,7 +121,7 @@ def limit_targets(
     violated = np.stack([(target < low) | (target > high) for low, high in intervals])
     low = np.broadcast_to(limits.lower, target.shape)
     high = np.broadcast_to(limits.upper, target.shape)
-    invalid = ~np.isfinite(target) | ~np.isfinite(joint_pos) | ~np.isfinite(joint_vel)
+    invalid = ~(np.isfinite(target) & np.isfinite(previous) & np.isfinite(joint_pos) & np.isfinite(joint_vel))
     for index, (next_low, next_high) in enumerate(intervals[1:], start=1):
         above, below = next_low > high, next_high < low
         if LIMITS[index] == "effort":
@@ -144,19 +146,48 @@ class GuardResult:
 
 
 class Guard:
-    """Filters one robot's commands; returns what is actually to be sent and which limits acted."""
+    """Filters one robot's commands; returns what is actually to be sent and which limits acted.
 
-    def __init__(self, limits: GuardLimits, step_dt: float):
-        """Guard commands that come every `step_dt` seconds."""
+    Commands begin at the measured pose: the first ones after a reset, or after damping, are blended from there to
+    the wanted targets over `blend_s`. A first-order low-pass filter follows, which goes on from the targets that
+    were sent, so that nothing builds up behind a limit. The limits come last.
+    """
+
+    def __init__(
+        self, limits: GuardLimits, step_dt: float, *, blend_s: float = 0.0, cutoff_hz: float | None = None
+    ):
+        """Guard commands.
+
+        Args:
+            limits: what is allowed.
+            step_dt: time between two commands [s].
+            blend_s: time from the measured pose to the wanted targets [s].
+            cutoff_hz: cut-off frequency of the low-pass filter [Hz]; None for no filter.
+
+        Raises:
+            SafetyError: a time or frequency that is not finite, or out of its range.
+        """
+        if not (0.0 < step_dt < math.inf and 0.0 <= blend_s < math.inf):
+            raise SafetyError(
+                f"step_dt must be above 0 s and blend_s at least 0 s; given {step_dt}, {blend_s}"
+            )
+        if cutoff_hz is not None and not 0.0 < cutoff_hz < math.inf:
+            raise SafetyError(f"the cut-off frequency must be above 0 Hz, or None; given {cutoff_hz}")
         self.limits = limits
         self.step_dt = step_dt
+        self.blend_s = blend_s
         self.counts: dict[str, int] = dict.fromkeys(LIMITS, 0)
         """How many commands each limit has changed or found violated since the start."""
-        self._previous: np.ndarray | None = None
+        self.damped = 0
+        """How many commands had no valid target since the start."""
+        self._gain = 1.0 if cutoff_hz is None else 1.0 - math.exp(-2.0 * math.pi * cutoff_hz * step_dt)
+        self.reset()
 
     def reset(self) -> None:
-        """Begin anew: the first command may not leave the measured pose faster than the rate limit."""
-        self._previous = None
+        """Begin anew at the pose that is measured next."""
+        self._previous: np.ndarray | None = None
+        self._start = np.empty(0)
+        self._steps = 0
 
     def filter(self, target: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray) -> GuardResult:
         """The command to send instead of `target`.
@@ -165,21 +196,34 @@ class Guard:
             target: wanted targets [rad]. Shape (num_joints,).
             joint_pos: measured positions [rad]. Shape (num_joints,).
             joint_vel: measured velocities [rad/s]. Shape (num_joints,).
+
+        Returns:
+            The command. Arrays of another size, or with a number that is not finite, give damping.
         """
+        names = self.limits.joint_names
         for label, values in (
             ("target", target), ("measured position", joint_pos), ("measured velocity", joint_vel),
         ):  # fmt: skip
-            if not np.isfinite(values).all():
-                joint = int(np.argmin(np.isfinite(values)))
-                return self._damp(f"{label} of {self.limits.joint_names[joint]} is {values[joint]}")
-        previous = joint_pos if self._previous is None else self._previous
+            if np.shape(values) != (len(names),):
+                return self._damp(f"{label} has shape {np.shape(values)} for {len(names)} joints")
+            finite = np.isfinite(values)
+            if not finite.all():
+                joint = int(np.argmin(finite))
+                return self._damp(f"{label} of {names[joint]} is {values[joint]}")
+        if self._previous is None:
+            self._previous = self._start = np.array(joint_pos, dtype=float)
         allowed, violated, invalid = limit_targets(
-            self.limits, target[None], previous[None], joint_pos[None], joint_vel[None], self.step_dt
+            self.limits,
+            self._shaped(target, self._previous)[None],
+            self._previous[None],
+            joint_pos[None],
+            joint_vel[None],
+            self.step_dt,
         )
         if invalid.any():
             joint = int(np.argmax(invalid[0]))
             return self._damp(
-                f"{self.limits.joint_names[joint]} at {joint_pos[joint]:.3f} rad and "
+                f"{names[joint]} at {joint_pos[joint]:.3f} rad and "
                 f"{joint_vel[joint]:.2f} rad/s: no target within its range "
                 f"{self.limits.lower[joint]:.3f} .. {self.limits.upper[joint]:.3f} rad asks for at most "
                 f"{self.limits.effort[joint]:g} N m"
@@ -190,8 +234,20 @@ class Guard:
         for name in acted:
             self.counts[name] += 1
         self._previous = allowed[0]
+        self._steps += 1
         return GuardResult(allowed[0], None, acted)
 
+    def _shaped(self, target: np.ndarray, previous: np.ndarray) -> np.ndarray:
+        """The wanted targets after blend and low-pass filter. Shape (num_joints,)."""
+        share = self._steps * self.step_dt / self.blend_s if self.blend_s > 0.0 else 1.0
+        if share < 1.0:
+            target = (1.0 - share) * self._start + share * target
+        if self._gain == 1.0:
+            return target
+        with np.errstate(over="ignore"):  # what is too large for a number has no valid target
+            return previous + self._gain * (target - previous)
+
     def _damp(self, reason: str) -> GuardResult:
-        self._previous = None
+        self.reset()
+        self.damped += 1
         return GuardResult(None, reason, ())

@@ -133,6 +133,22 @@ def test_a_nan_in_a_joint_state_stops_the_robot(toy_policy: Path, tmp_path: Path
         assert "left_knee_joint" in watch.safety.message
 
 
+def test_a_second_publisher_of_commands_stops_the_robot_however_harmless_its_commands(
+    toy_policy: Path, tmp_path: Path
+) -> None:
+    with running(toy_policy, tmp_path) as (launch, watch):
+        command = messages.joint_state(messages.stamp_from(0), ROBOT.joint_names)  # asks for nothing
+        watch.publish_until("damping", lambda: watch.command_out.publish(command))
+        heard = launch.client.spin_until(
+            lambda: watch.safety is not None and watch.safety.level == messages.ERROR, WAIT_S
+        )
+        assert heard
+        assert watch.safety is not None
+        values = messages.values_of(watch.safety)
+        assert values["reason"] == "a second publisher on /joint_commands"
+        assert abs(float(values["time_s"]) - launch.client.node.get_clock().now().nanoseconds * 1e-9) < WAIT_S
+
+
 @pytest.mark.parametrize(
     ("joints", "position"),
     [

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaitway.policy import Envelope
@@ -198,6 +198,207 @@ def test_the_first_reason_is_kept_and_a_restart_adopts_the_robots_stop() -> None
     assert watch.stop.message == "the robot is stopped: no joint command for 0.1 s"
 
 
+def test_a_body_that_sinks_below_its_least_height_trips_and_an_unknown_height_does_not() -> None:
+    height = {"m": 0.7}
+    watch = Supervisor(SupervisorLimits.from_robot(ROBOT, 0.02), lambda joint_pos, base_quat_w: height["m"])
+    blind = supervisor()
+    for sample in range(8):
+        height["m"] = 0.7 if sample < 4 else 0.4
+        for each in (watch, blind):
+            each.base_motion(UPRIGHT, STILL, 0.005 * sample)
+            each.joint_state(NAMES, HOME, REST, 0.005 * sample)
+        assert (watch.stop is not None) == (sample == 7)
+    assert watch.stop is not None
+    assert (watch.stop.check, watch.stop.value, watch.stop.unit) == ("height", 0.4, "m")
+    assert "below" in watch.stop.message
+    assert blind.stop is None
+
+
+def test_the_height_is_asked_for_with_joints_in_the_robots_order() -> None:
+    heard = []
+
+    def height(joint_pos: np.ndarray, base_quat_w: np.ndarray) -> float:
+        heard.append((joint_pos, base_quat_w))
+        return 0.7
+
+    watch = Supervisor(SupervisorLimits.from_robot(ROBOT, 0.02), height)
+    watch.base_motion(tilted(0.2), STILL, 0.0)
+    watch.joint_state(NAMES[::-1], HOME[::-1], REST, 0.0)
+    np.testing.assert_array_equal(heard[0][0], HOME)
+    np.testing.assert_allclose(heard[0][1], tilted(0.2))
+
+
+def test_a_measured_torque_beyond_its_limit_trips_and_one_that_is_not_measured_does_not() -> None:
+    effort = changed(np.full(23, math.nan), 3, 1.3 * ROBOT.effort_limit[3])
+    watch = supervisor()
+    for sample in range(10):
+        assert watch.stop is None
+        watch.joint_state(NAMES, HOME, REST, 0.005 * sample, effort=effort)
+    assert watch.stop is not None
+    assert watch.stop.check == "joint_effort"
+    assert "left_knee_joint" in watch.stop.message
+
+    watch = supervisor()
+    watch.joint_state(NAMES, HOME, REST, 0.0, effort=changed(REST, 3, math.inf))
+    assert watch.stop is not None
+    assert watch.stop.check == "joint_state_finite"
+
+
+@pytest.mark.parametrize("celsius", [81.0, math.nan, math.inf])
+def test_a_hot_motor_trips_whatever_the_others_say(celsius: float) -> None:
+    watch = supervisor()
+    for sample in range(3):
+        assert watch.stop is None
+        watch.temperature("left_knee_joint", celsius, float(sample))
+        watch.temperature("right_knee_joint", 40.0, float(sample))
+    assert watch.stop is not None
+    assert "left_knee_joint" in watch.stop.message
+
+
+@pytest.mark.parametrize("effort", [1.01 * ROBOT.effort_limit[3], -1e9, math.inf])
+def test_a_torque_command_beyond_its_limit_stops_at_once(effort: float) -> None:
+    for send in (
+        lambda watch: watch.command(NAMES, (), 0.0, effort=changed(np.full(23, math.nan), 3, effort)),
+        lambda watch: watch.torques(changed(REST, 3, max(abs(effort), 200.0)), 0.0),
+    ):
+        watch = supervisor()
+        send(watch)
+        assert watch.stop is not None
+        assert watch.stop.check == "command_effort"
+
+
+def test_torques_of_another_count_stop() -> None:
+    watch = supervisor()
+    watch.torques([0.0] * 23, 0.0)
+    assert watch.stop is None
+    watch.torques([0.0] * 22, 0.02)
+    assert watch.stop is not None
+    assert watch.stop.message == "22 torques for 23 joints"
+
+
+def test_a_second_publisher_of_commands_stops_and_one_that_takes_over_after_a_silence_does_not() -> None:
+    watch = supervisor()
+    for step in range(10):
+        watch.publisher("/joint_commands", b"one", 0.02 * step)
+        watch.publisher("/joint_torques", b"two", 0.02 * step)
+    watch.publisher("/joint_commands", b"another", 1.0)
+    assert watch.stop is None
+    watch.publisher("/joint_commands", b"one", 1.01)
+    assert watch.stop is not None
+    assert watch.stop.message == "a second publisher on /joint_commands"
+
+
+def test_an_active_robot_that_nobody_commands_stops() -> None:
+    watch = supervisor()
+    watch.tick(0.0, expect_commands=True)
+    assert watch.stop is None  # a supervisor that has just begun has heard nobody yet
+    watch.command(NAMES, HOME, 0.0)
+    watch.tick(0.3)
+    assert watch.stop is None
+    watch.tick(0.3, expect_commands=True)
+    assert watch.stop is not None
+    assert watch.stop.check == "command_timeout"
+
+
+class Sensor:
+    """Joint states at 200 Hz whose stamps and arrivals a test may bend."""
+
+    def __init__(self, watch: Supervisor, watched: bool = True):
+        self.watch, self.watched = watch, watched
+        self.sent_s, self.count = 0.0, 0
+        watch.joint_state(NAMES, HOME, REST, 0.0, stamp_s=1000.0)
+        watch.tick(0.0, watch_silence=watched)
+
+    def send(
+        self, count: int, *, stamp_s: float = 1000.0, late_s: float = 0.0, period_s: float = 0.005
+    ) -> None:
+        for _ in range(count):
+            self.sent_s += period_s
+            self.count += 1
+            velocity = changed(REST, 0, 1e-6 * self.count)
+            arrival_s = self.sent_s + late_s
+            self.watch.joint_state(NAMES, HOME, velocity, arrival_s, stamp_s=stamp_s + self.sent_s)
+            self.watch.tick(arrival_s, watch_silence=self.watched)
+
+    @property
+    def check(self) -> str | None:
+        return self.watch.stop.check if self.watch.stop else None
+
+
+@pytest.mark.parametrize("jump_s", [0.15, 3600.0, -0.15, -3600.0])
+def test_a_clock_that_jumps_stops_at_its_first_message_and_is_past_with_the_next(jump_s: float) -> None:
+    sensor = Sensor(supervisor())
+    sensor.send(200)
+    assert sensor.check is None
+    sensor.send(1, stamp_s=1000.0 + jump_s)
+    assert sensor.check == "joint_states_clock"
+    sensor.send(10, stamp_s=1000.0 + jump_s)
+    sensor.watch.check_reset(sensor.sent_s)
+
+
+def test_a_clock_that_drifts_or_is_set_right_by_a_little_does_not_stop() -> None:
+    sensor = Sensor(supervisor())
+    for step in range(50):
+        sensor.send(20, stamp_s=1000.0 + 1e-3 * step)
+    for step in range(50):
+        sensor.send(20, stamp_s=1000.05 - 2e-5 * step)
+    sensor.send(20, stamp_s=999.99)
+    assert sensor.check is None
+
+
+def test_readings_that_come_late_stop_by_their_stamps_though_they_keep_coming() -> None:
+    sensor = Sensor(supervisor())
+    sensor.send(200)
+    sensor.send(20, late_s=0.15)
+    assert sensor.check is None
+    sensor.send(1, late_s=0.25)
+    assert sensor.check == "joint_states_timeout"
+
+
+def test_a_burst_after_a_stall_of_our_own_is_no_jump_of_the_clock() -> None:
+    watch = supervisor()
+    sensor = Sensor(watch)
+    sensor.send(200)
+    stalled_until_s = sensor.sent_s + 0.5
+    for message in range(100):
+        velocity = changed(REST, 1, 1e-6 * message)
+        stamp_s = 1000.0 + sensor.sent_s + 0.005 * (message + 1)
+        watch.joint_state(NAMES, HOME, velocity, stalled_until_s + 1e-4 * message, stamp_s=stamp_s)
+    watch.tick(stalled_until_s + 0.01)
+    assert watch.stop is None
+
+
+def test_frozen_readings_stop_only_a_robot_that_is_watched() -> None:
+    for watched in (False, True):
+        watch = supervisor()
+        for sample in range(102):
+            now_s = 0.005 * sample
+            watch.tick(now_s, watch_silence=watched)
+            assert watch.stop is None
+            watch.base_motion(UPRIGHT, (0.0, 0.0, 1e-3), now_s, stamp_s=now_s + 5.0)
+        assert (watch.stop is not None) == watched
+    assert watch.stop is not None
+    assert watch.stop.check == "imu_frozen"
+
+
+def test_a_message_that_is_sent_again_is_not_a_frozen_sensor() -> None:
+    watch = supervisor()
+    watch.tick(0.0)
+    for sample in range(500):
+        watch.joint_state(NAMES, HOME, REST, 1e-4 * sample, stamp_s=3.0)
+    assert watch.stop is None
+
+
+def test_a_sensor_that_slows_down_stops_only_a_robot_that_is_watched() -> None:
+    for watched in (False, True):
+        sensor = Sensor(supervisor(), watched)
+        sensor.send(100)
+        assert sensor.check is None
+        sensor.send(60, period_s=0.03)
+        assert sensor.check == ("joint_states_rate" if watched else None)
+
+
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["good", "request", "nan", "tick"]), max_size=30))
 def test_no_sequence_of_messages_clears_a_stop(events: list[str]) -> None:
     watch = supervisor()
@@ -228,6 +429,7 @@ def test_the_trained_envelope_tightens_the_limits_and_never_widens_them() -> Non
 
     plain = SupervisorLimits.from_robot(ROBOT, 0.02)
     calm, wild = limits(1.0), limits(100.0)
+    assert plain.min_height == pytest.approx(0.5, abs=0.01)
     assert calm.joint_vel == (6.0,) * 23
     assert calm.tilt == pytest.approx(0.45)
     assert calm.base_ang_vel == pytest.approx(3.0)

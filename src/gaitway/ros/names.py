@@ -6,6 +6,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 JOINT_STATES = "/joint_states"
 IMU = "/imu/data"
+JOINT_TEMPERATURES = "/joint_temperatures"
+"""A Temperature for each motor, whose `header.frame_id` is the joint's name."""
 ODOM = "/odom"
 ODOM_TRUTH = "/odom/ground_truth"
 """Where a simulated robot publishes its true odometry while `/odom` is estimated."""

@@ -1,30 +1,52 @@
 """Node `safety_supervisor`: watches sensors and commands from a process of its own and latches stops.
 
 Always armed. Any `true` on `/emergency_stop` latches; `false` clears nothing; only the service
-`/safety_supervisor/reset` does, and it is refused while the cause persists.
+`/safety_supervisor/reset` does, and it is refused while the cause persists. Each limit is a parameter `limits.NAME`,
+whose default comes from the robot and the policy.
 """
 
 from __future__ import annotations
+
+import dataclasses
+import math
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
-from sensor_msgs.msg import Imu, JointState
-from std_msgs.msg import Bool, UInt64
+from sensor_msgs.msg import Imu, JointState, Temperature
+from std_msgs.msg import Bool, Float64MultiArray, UInt64
 from std_srvs.srv import Trigger
 
 from gaitway import rotation
 from gaitway.policy import Envelope, check_binding, load_policy
-from gaitway.robots import get_robot
+from gaitway.robots import Robot, get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.environment import RosError
-from gaitway.ros.node_main import LateTicks, run_node, steady_s, steady_timer
+from gaitway.ros.node_main import LateTicks, run_node, steady_s, steady_timer, with_publisher
 from gaitway.ros.robot_client import RobotClient
-from gaitway.safety import SafetyError, Supervisor, SupervisorLimits
+from gaitway.safety import RobotMode, SafetyError, Supervisor, SupervisorLimits
 
 _HEARTBEAT_HZ = 20.0
 _DEFAULT_STEP_DT = 0.02
+_LIMITS = {
+    "position_margin_rad": "How far a measured joint may be outside its range [rad].",
+    "effort_margin": "How many times its effort limit a measured torque may be.",
+    "base_ang_vel": "Largest angular velocity of the base [rad/s].",
+    "tilt": "Largest angle between the base's up axis and the world's [rad].",
+    "min_height": "Least height of the base above the lowest foot, by forward kinematics [m].",
+    "max_temperature": "Largest temperature of a motor [degrees Celsius].",
+    "sensor_timeout_s": "Age of a stale sensor [s].",
+    "command_timeout_s": "Age of a stale command while the robot is active [s].",
+    "min_sensor_rate_hz": "Least rate of joint states and of IMU data [Hz].",
+    "clock_jump_s": "Largest jump of a sensor's stamps [s].",
+    "takeover_s": "Silence after which another publisher may take over a command topic [s].",
+    "consecutive": "Samples in a row that trip the checks of joints, height, tilt and base angular velocity.",
+    "effort_samples": "Samples in a row that trip the check of measured torques.",
+    "temperature_samples": "Samples in a row that trip the check of temperatures.",
+    "frozen_samples": "Bit-identical readings in a row that a sensor may give.",
+    "rate_samples": "Messages over which a sensor's rate is measured.",
+}
 
 
 class SafetySupervisor(Node):
@@ -48,13 +70,19 @@ class SafetySupervisor(Node):
             step_dt = spec.step_dt
             envelope = _reordered(spec.envelope, spec.robot.joint_names, robot.joint_names)
         self._mounting_inverse = rotation.conjugate(np.array(robot.imu.quat))
-        self._supervisor = Supervisor(SupervisorLimits.from_robot(robot, step_dt, envelope))
+        limits = self._configured(SupervisorLimits.from_robot(robot, step_dt, envelope))
+        self._supervisor = Supervisor(limits, self._height_estimate(robot))
+        self._stamped = not self.get_parameter(
+            "use_sim_time"
+        ).value  # simulated time jumps and pauses as it likes
         self._announced = False
         self._beat = 0
         self._late_ticks = LateTicks(1.0 / _HEARTBEAT_HZ)
         self._robot = RobotClient(f"{names.SUPERVISOR}_client", self.context, timeout_s=0.3)
         self._robot_stops = 0
         self._on_gantry = True  # where every robot starts, until its state says otherwise
+        self._active = False
+        self._stop_time_s = 0.0
         self._cleared_stops = -1
         self._stop_out = self.create_publisher(Bool, names.EMERGENCY_STOP, names.LATCHED)
         self._state = self.create_publisher(DiagnosticStatus, names.SAFETY_STATE, names.LATCHED)
@@ -62,7 +90,13 @@ class SafetySupervisor(Node):
         self._diagnostics = self.create_publisher(DiagnosticArray, names.DIAGNOSTICS, 10)
         self.create_subscription(JointState, names.JOINT_STATES, self._on_joints, names.WATCH_IN)
         self.create_subscription(Imu, names.IMU, self._on_imu, names.WATCH_IN)
-        self.create_subscription(JointState, names.JOINT_COMMANDS, self._on_command, names.WATCH_IN)
+        self.create_subscription(Temperature, names.JOINT_TEMPERATURES, self._on_temperature, names.WATCH_IN)
+        self.create_subscription(
+            JointState, names.JOINT_COMMANDS, with_publisher(self._on_command), names.WATCH_IN
+        )
+        self.create_subscription(
+            Float64MultiArray, names.JOINT_TORQUES, with_publisher(self._on_torques), names.WATCH_IN
+        )
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_stop, names.EVENT)
         self.create_subscription(DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED)
         self.create_service(Trigger, names.SUPERVISOR_RESET, self._reset)
@@ -70,18 +104,66 @@ class SafetySupervisor(Node):
         steady_timer(self, 1.0, self._publish_state)
         self._publish_state()
 
+    def _configured(self, limits: SupervisorLimits) -> SupervisorLimits:
+        """The limits with what the parameters say otherwise."""
+        given = {}
+        for name, description in _LIMITS.items():
+            descriptor = ParameterDescriptor(description=description, read_only=True)
+            value = self.declare_parameter(f"limits.{name}", getattr(limits, name), descriptor).value
+            if not (isinstance(value, (int, float)) and 0.0 <= value < math.inf):
+                raise RosError(f"limits.{name} must be finite and not negative; it is {value}")
+            given[name] = value
+        return dataclasses.replace(limits, **given)
+
+    def _height_estimate(self, robot: Robot):
+        """Forward kinematics of the feet, where MuJoCo is installed and the robot has feet."""
+        try:
+            from gaitway.robots.kinematics import FootKinematics
+        except ModuleNotFoundError as error:
+            if error.name != "mujoco":
+                raise
+            self.get_logger().warning("height is not watched: `pip install 'gaitway[sim]'` provides MuJoCo")
+            return None
+        return FootKinematics(robot).height if robot.foot_geoms else None
+
+    def _stamp_s(self, message: Imu | JointState) -> float | None:
+        """The stamp of a message [s]; None where it has none, or time is simulated."""
+        stamp_ns = messages.nanoseconds(message.header.stamp)
+        return stamp_ns * 1e-9 if self._stamped and stamp_ns else None
+
     def _on_joints(self, message: JointState) -> None:
-        self._supervisor.joint_state(list(message.name), message.position, message.velocity, steady_s())
+        self._supervisor.joint_state(
+            list(message.name),
+            message.position,
+            message.velocity,
+            steady_s(),
+            effort=message.effort,
+            stamp_s=self._stamp_s(message),
+        )
         self._announce()
 
     def _on_imu(self, message: Imu) -> None:
         base_quat_w = rotation.multiply(messages.imu_quat_w(message), self._mounting_inverse)
         # the norm of the angular velocity is the same in IMU and base frame
-        self._supervisor.base_motion(base_quat_w, messages.imu_ang_vel(message), steady_s())
+        self._supervisor.base_motion(
+            base_quat_w, messages.imu_ang_vel(message), steady_s(), stamp_s=self._stamp_s(message)
+        )
         self._announce()
 
-    def _on_command(self, message: JointState) -> None:
-        self._supervisor.command(list(message.name), message.position, steady_s())
+    def _on_temperature(self, message: Temperature) -> None:
+        self._supervisor.temperature(message.header.frame_id, message.temperature, steady_s())
+        self._announce()
+
+    def _on_command(self, message: JointState, publisher: bytes) -> None:
+        now_s = steady_s()
+        self._supervisor.publisher(names.JOINT_COMMANDS, publisher, now_s)
+        self._supervisor.command(list(message.name), message.position, now_s, effort=message.effort)
+        self._announce()
+
+    def _on_torques(self, message: Float64MultiArray, publisher: bytes) -> None:
+        now_s = steady_s()
+        self._supervisor.publisher(names.JOINT_TORQUES, publisher, now_s)
+        self._supervisor.torques(message.data, now_s)
         self._announce()
 
     def _on_stop(self, message: Bool) -> None:
@@ -92,6 +174,7 @@ class SafetySupervisor(Node):
     def _on_robot_state(self, message: DiagnosticStatus) -> None:
         values = messages.values_of(message)
         self._on_gantry = values.get("on_gantry") == "True"
+        self._active = message.message == RobotMode.ACTIVE.value
         stops = int(values.get("stop_count", self._robot_stops))
         if stops < self._robot_stops:  # another robot process: it counts anew
             self._cleared_stops = -1
@@ -107,7 +190,7 @@ class SafetySupervisor(Node):
     def _tick(self) -> None:
         now_s = steady_s()
         if self._late_ticks.may_judge(now_s):
-            self._supervisor.tick(now_s, watch_silence=not self._on_gantry)
+            self._supervisor.tick(now_s, watch_silence=not self._on_gantry, expect_commands=self._active)
             self._announce()
         self._beat += 1
         self._heartbeat.publish(UInt64(data=self._beat))
@@ -116,6 +199,7 @@ class SafetySupervisor(Node):
         """Publish a new stop at once."""
         if self._supervisor.stop is not None and not self._announced:
             self._announced = True
+            self._stop_time_s = self.get_clock().now().nanoseconds * 1e-9
             self._stop_out.publish(Bool(data=True))
             self.get_logger().error(f"stop: {self._supervisor.stop.message}")
             self._publish_state()
@@ -142,9 +226,17 @@ class SafetySupervisor(Node):
         stop = self._supervisor.stop
         level = messages.ERROR if stop else messages.OK
         text = stop.message if stop else "watching"
-        status = messages.status(names.SUPERVISOR, level, text, messages.stop_values(stop))
-        self._state.publish(status)
-        diagnostics = DiagnosticArray(status=[status])
+        values = messages.stop_values(stop)
+        if stop:
+            values["time_s"] = f"{self._stop_time_s:.6f}"
+        self._state.publish(messages.status(names.SUPERVISOR, level, text, values))
+        readings = {
+            check: f"{value:.4g} {unit} of {limit:.4g}"
+            for check, (value, limit, unit) in self._supervisor.readings.items()
+        }
+        diagnostics = DiagnosticArray(
+            status=[messages.status(names.SUPERVISOR, level, text, values | readings)]
+        )
         diagnostics.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(diagnostics)
 
@@ -152,13 +244,10 @@ class SafetySupervisor(Node):
 def _reordered(envelope: Envelope, joints: tuple[str, ...], wanted: tuple[str, ...]) -> Envelope:
     """The envelope with its per-joint fields in another joint order."""
     order = [joints.index(name) for name in wanted]
-    return Envelope(
-        quantile=envelope.quantile,
+    return dataclasses.replace(
+        envelope,
         joint_vel=tuple(envelope.joint_vel[i] for i in order),
         joint_pos_target_step=tuple(envelope.joint_pos_target_step[i] for i in order),
-        base_ang_vel=envelope.base_ang_vel,
-        tilt=envelope.tilt,
-        initial_joint_pos_error=envelope.initial_joint_pos_error,
     )
 
 

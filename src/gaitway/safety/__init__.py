@@ -3,7 +3,8 @@
 from gaitway.safety.guard import LIMITS, Guard, GuardLimits, GuardResult, SafetyError, limit_targets
 from gaitway.safety.robot_modes import RobotMode, RobotModes, RobotTimeouts
 from gaitway.safety.stop import Stop
-from gaitway.safety.supervisor import Supervisor, SupervisorLimits
+from gaitway.safety.supervisor import Supervisor
+from gaitway.safety.supervisor_limits import SupervisorLimits
 
 __all__ = [
     "LIMITS",

@@ -1,0 +1,93 @@
+"""What the supervisor allows a robot: figures of the robot, tightened by what a policy did in its evaluation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaitway.policy import Envelope
+from gaitway.robots import Robot
+
+_ENVELOPE_MARGIN = 3.0
+_EFFORT_MARGIN = 1.2
+_LEAST_HEIGHT_SHARE = 0.65
+_LEAST_RATE_SHARE = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupervisorLimits:
+    """What a robot may do. Per-joint fields follow `joint_names`."""
+
+    joint_names: tuple[str, ...]
+    position_limit: tuple[tuple[float, float], ...]
+    """[rad]"""
+    position_margin_rad: float = 0.05
+    """Measured joints may be this far outside their range, which the stops of a real joint allow [rad]."""
+    joint_vel: tuple[float, ...]
+    """[rad/s]"""
+    joint_pos_target_step: tuple[float, ...]
+    """Largest change of a joint target from one command to the next [rad]."""
+    effort_limit: tuple[float, ...]
+    """Largest torque that a command may ask for [N m]."""
+    effort_margin: float = _EFFORT_MARGIN
+    """Measured torques may be this many times the effort limit, which noise and calibration need."""
+    base_ang_vel: float = 5.0
+    """Norm of the base angular velocity [rad/s]."""
+    tilt: float = math.radians(45.0)
+    """Angle between the base's up axis and the world's [rad]."""
+    min_height: float = 0.0
+    """Least height of the base above the lowest foot, estimated by forward kinematics [m]."""
+    max_temperature: float = 80.0
+    """Of a joint's motor [degrees Celsius]."""
+    sensor_timeout_s: float = 0.2
+    """Age of the newest message of a sensor that has spoken before [s]."""
+    command_timeout_s: float = 0.25
+    """Age of the newest command while the robot is active: the controller's heartbeat [s]."""
+    min_sensor_rate_hz: float = 50.0
+    """Least rate of a sensor, over `rate_samples` messages [Hz]."""
+    clock_jump_s: float = 0.1
+    """Largest jump of a sensor's stamps, forward or back, against its own past [s]."""
+    takeover_s: float = 0.2
+    """A command topic that was silent for so long may be taken over by another publisher [s]."""
+    consecutive: int = 4
+    """Violations in a row that trip a check of measured motion."""
+    effort_samples: int = 10
+    """Violations in a row that trip the check of measured torques."""
+    temperature_samples: int = 3
+    """Violations in a row, of one joint, that trip the check of temperatures."""
+    frozen_samples: int = 100
+    """Bit-identical readings in a row that a sensor may give."""
+    rate_samples: int = 50
+    """Messages over which a sensor's rate is measured."""
+
+    @staticmethod
+    def from_robot(robot: Robot, step_dt: float, envelope: Envelope | None = None) -> SupervisorLimits:
+        """Limits of the robot, tightened to three times what a policy did in its evaluation.
+
+        Args:
+            robot: the robot.
+            step_dt: time between commands [s].
+            envelope: what the policy did, in the joint order of `robot`.
+        """
+        joint_vel = np.array(robot.velocity_limit)
+        step = joint_vel * step_dt
+        base_ang_vel, tilt = 5.0, math.radians(45.0)
+        if envelope is not None:
+            joint_vel = np.minimum(
+                joint_vel, np.maximum(_ENVELOPE_MARGIN * np.array(envelope.joint_vel), 2.0)
+            )
+            base_ang_vel = min(base_ang_vel, max(_ENVELOPE_MARGIN * envelope.base_ang_vel, 1.0))
+            tilt = min(tilt, max(_ENVELOPE_MARGIN * envelope.tilt, math.radians(20.0)))
+        return SupervisorLimits(
+            joint_names=robot.joint_names,
+            position_limit=robot.position_limit,
+            joint_vel=tuple(joint_vel.tolist()),
+            joint_pos_target_step=tuple((1.001 * step).tolist()),
+            effort_limit=robot.effort_limit,
+            base_ang_vel=base_ang_vel,
+            tilt=tilt,
+            min_height=_LEAST_HEIGHT_SHARE * robot.home_base_height,
+            min_sensor_rate_hz=_LEAST_RATE_SHARE / step_dt,
+        )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
 from gaitway.files import write_atomically
 from gaitway.machine import describe_machine
@@ -104,7 +105,7 @@ def _train(
     policy = "MlpLstmPolicy" if algo == "RecurrentPPO" else "MlpPolicy"
     settings = dict(settings)
     if std := settings.pop("action_noise_std", None):
-        size = measured_on.action_space.shape[0]
+        size = spaces.flatdim(measured_on.action_space)
         settings["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, std))
     model = algorithm(policy, make_vec_env(env_id, num_envs, seed=seed), seed=seed, device="cpu", **settings)
     measure = Measure()

@@ -9,6 +9,7 @@ with s + i, as Gymnasium's SyncVectorEnv does.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +29,7 @@ ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 """The folder of Gymnasium's models."""
 
 
-class BatchedMujoco(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class BatchedMujoco(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray], ABC):
     """`num_envs` of one of Gymnasium's MuJoCo environments.
 
     Observations are float64; actions are torques as a share of each motor's gear. Episodes that end are reset in the
@@ -168,29 +169,29 @@ class BatchedMujoco(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._batch.state[:] = state["state"]
         self.episode_step[:] = state["episode_step"]
 
+    @abstractmethod
     def _build_model(self) -> mujoco.MjModel:
         """Gymnasium's model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _bind(self) -> tuple[np.ndarray, ...]:
         """Bind the arrays of the batch that the task reads.
 
         Returns:
             Those whose rows, one after the other, are an observation. Shapes (num_envs, any).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _act(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Take a control step with `_simulate`.
 
         Returns:
             Rewards, terminated, and what the rewards are made of. Shapes (num_envs,).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _place(self) -> dict[str, Any]:
         """Where the bodies are, for `infos`; arrays that do not change afterwards."""
-        raise NotImplementedError
 
     def _draw_noise(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """How an episode's first qpos and qvel differ from the model's. Shapes (nq,) and (nv,)."""

@@ -7,6 +7,7 @@ of what MuJoCo computes on the way, which is one physics step late.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import mujoco
@@ -75,9 +76,9 @@ class _Upright(_Planar):
     _reset_noise = 5e-3
     _ctrl_cost = 1e-3
 
+    @abstractmethod
     def _healthy(self) -> np.ndarray:
         """Which have not fallen. Shape (num_envs,), bool."""
-        raise NotImplementedError
 
     def _act(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         velocity, cost, infos = self._run(action)

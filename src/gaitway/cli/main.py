@@ -23,6 +23,7 @@ VERBS = {
     "inspect": "verify a policy file and show what it says",
     "play": "show a policy in simulation in the browser, to steer and to push it",
     "launch": "run a policy over ROS 2: simulated robot, supervisor, controller",
+    "run": "run one node by name: the parts of `launch`, and the agents",
     "demo": "train, pack, run, push, stop, report: the whole loop",
     "doctor": "what is installed here, and what to do about what is not",
     "bench": "measure speed against a stated limit",
@@ -66,9 +67,12 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(verb: str, arguments: list[str]) -> None:
     if verb not in VERBS:
         raise UnknownNameError("command", verb, VERBS)
+    module: Any = importlib.import_module(f"gaitway.cli.{verb}")
+    if hasattr(module, "run"):  # a verb that hands its arguments on
+        module.run(arguments)
+        return
     import tyro
 
-    module: Any = importlib.import_module(f"gaitway.cli.{verb}")
     options = {"default": module.default_for(arguments)} if hasattr(module, "default_for") else {}
     tyro.cli(module.COMMAND, prog=f"gaitway {verb}", args=arguments, **options).run()
 

@@ -12,7 +12,7 @@ from typing import Any
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -75,17 +75,21 @@ def with_publisher(callback: Callable[[Any, bytes], None]) -> Callable[..., None
     return call
 
 
-def run_node(make_node: Callable[[], Node]) -> None:
+def run_node(make_node: Callable[[], Node], make_executor: Callable[[], Executor] = EventsExecutor) -> None:
     """Make a node, spin it until it is told to end, and exit.
 
     The process exits with 0 after Ctrl-C or SIGTERM, and with 2 where the node refused its input.
+
+    Args:
+        make_node: the node's class.
+        make_executor: what spins it.
     """
     node = None
     try:
         require_ros()
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.ALL)
         node = make_node()
-        executor = EventsExecutor()
+        executor = make_executor()
         executor.add_node(node)
         gc.collect()
         gc.freeze()  # what start-up made lives on: the collector need not walk it while controlling

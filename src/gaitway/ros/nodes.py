@@ -1,0 +1,42 @@
+"""The nodes that `gaitway run` starts, by name. Needs no ROS 2 to be asked."""
+
+from __future__ import annotations
+
+from gaitway.errors import UnknownNameError
+
+NODES = {
+    "simulated_robot": (
+        "gaitway.ros.simulated_robot:SimulatedRobot",
+        "a robot in MuJoCo, in place of a real one's driver",
+    ),
+    "ros2_control_bridge": (
+        "gaitway.ros.ros2_control_bridge:Ros2ControlBridge",
+        "the robot side of safety in front of ros2_control",
+    ),
+    "safety_supervisor": (
+        "gaitway.ros.safety_supervisor:SafetySupervisor",
+        "watches sensors and commands, and stops the robot",
+    ),
+    "policy_controller": (
+        "gaitway.ros.policy_controller:PolicyController",
+        "runs a policy file on a robot, at the policy's rate",
+    ),
+    "odometry_estimator": (
+        "gaitway.ros.odometry_estimator:OdometryEstimator",
+        "/odom from joints and IMU",
+    ),
+    "walk_to": ("gaitway.ros.walk_to:WalkTo", "walks to a point by sending /cmd_vel"),
+}
+"""Entry point and summary by name."""
+
+
+def node_entry_point(name: str) -> tuple[str, str]:
+    """Module and class of a node.
+
+    Raises:
+        UnknownNameError: there is no such node.
+    """
+    if name not in NODES:
+        raise UnknownNameError("node", name, NODES)
+    module, _, node_class = NODES[name][0].partition(":")
+    return module, node_class

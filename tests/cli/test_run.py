@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from gaitway.ros.nodes import NODES
+
+pytest.importorskip("rclpy")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gaitway.cli.main", "run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_run_without_a_node_lists_the_nodes():
+    result = run()
+    assert result.returncode == 0
+    assert all(name in result.stdout for name in NODES)
+
+
+def test_an_unknown_node_is_refused_with_the_known_ones():
+    result = run("joint_pit")
+    assert result.returncode == 2
+    assert "joint_pit" in result.stderr
+    assert "walk_to" in result.stderr
+
+
+def test_help_says_what_the_node_hears_publishes_and_takes():
+    result = run("walk_to", "--help")
+    assert result.returncode == 0
+    assert "/odom" in result.stdout
+    assert "nav_msgs/Odometry" in result.stdout
+    assert "/cmd_vel" in result.stdout
+    assert "Distance from the goal that counts as there [m]." in result.stdout
+
+
+def test_arguments_after_the_name_reach_the_node():
+    result = run("walk_to", "--ros-args", "-p", "timeout_s:=0.2")
+    assert result.returncode == 1
+    assert "not at the goal within 0.2 s" in result.stderr + result.stdout

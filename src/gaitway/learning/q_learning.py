@@ -58,9 +58,6 @@ class TablePolicy(Policy):
     value: torch.Tensor
     visits: torch.Tensor
 
-    value: torch.Tensor
-    visits: torch.Tensor
-
     def __init__(self, table: QTable):
         super().__init__()
         self.grid = table.grid

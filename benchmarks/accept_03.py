@@ -20,6 +20,7 @@ import tyro
 from acceptance import ROOT, accept
 from kill_trials import differences, kill_trial
 from memory_growth import measure_growth
+from navigate_trial import trial_arguments, trial_figures
 from reference import reference_run
 from scipy.stats import bootstrap
 
@@ -156,6 +157,13 @@ def memory() -> dict[str, Any]:
     return measure_growth(["walk", "--num-envs", "256"], RUNS / "memory", SITTING_S)
 
 
+def navigate(algo: str) -> dict[str, Any]:
+    """Reaching a goal past obstacles by skills."""
+    folder = RUNS / f"navigate-{algo}"
+    sitting(trial_arguments(algo), folder, time.monotonic() + SITTING_S)
+    return trial_figures(algo, folder)
+
+
 def compare(comparison: Comparison) -> dict[str, Any]:
     """Every seed of ours and of the reference, in turn, and what they amount to."""
     deadline = time.monotonic() + SITTING_S
@@ -275,6 +283,7 @@ PIECES = (
         for algo, arguments in KILL_TRIALS.items()
     }
     | {"sim-threads": sim_threads, "memory": memory}
+    | {f"navigate-{algo}": partial(navigate, algo) for algo in ("dqn", "q_learning")}
     | {f"compare-{comparison.name}": partial(compare, comparison) for comparison in COMPARISONS}
 )
 

@@ -76,6 +76,7 @@ def write_results() -> None:
         *retraining_section(),
         *comparison_section(),
         *resume_section(),
+        *navigate_section(),
         *memory_section(),
     ]
     write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
@@ -311,6 +312,34 @@ def resume_section() -> list[str]:
         table(["", "", "tensors", "that differ (aim: 0)"], rows),
         machine_line([*kills, *threads]),
     ]
+
+
+def navigate_section() -> list[str]:
+    """Algorithms of discrete actions on the task of skills."""
+    runs = records("accept-03-navigate-*.json")
+    if not runs:
+        return []
+    rows = [
+        [run["algo"], f"{run['env_steps']:,}", f"{run['seconds']:.0f} s", *outcome_cells(run["learned"])]
+        for run in runs
+    ]
+    rows += [
+        [what, "", "", *outcome_cells(runs[0][key])]
+        for what, key in (("straight to the goal", "straight"), ("random skills", "random"))
+    ]
+    return [
+        "## Reaching a goal by skills",
+        f"`navigate`: {runs[0]['episodes']} courses that no policy was trained or chosen on; the best policy of a run by "
+        "its evaluations, beside rules that learn nothing.",
+        table(["", "samples", "time", "reached", "collided", "mean return"], rows),
+        machine_line(runs),
+    ]
+
+
+def outcome_cells(figures: dict[str, float]) -> list[str]:
+    """How episodes of `navigate` ended."""
+    shares = [f"{100 * figures[name]:.0f} %" for name in ("eval/reached", "eval/collided")]
+    return [*shares, f"{figures['eval/return']:.2f}"]
 
 
 def memory_section() -> list[str]:

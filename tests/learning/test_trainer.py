@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -14,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from gaitway.errors import GaitwayError, UnknownNameError
 from gaitway.learning import CheckpointError, PPOConfig, TrainConfig, recipe, train
 from gaitway.learning.checkpoint import Checkpoints, load_checkpoint
+from gaitway.learning.q_learning import QLearningConfig
 from gaitway.learning.record import read_config
 
 SMALL = TrainConfig(
@@ -195,3 +197,16 @@ def test_unknown_names_are_refused_and_leave_nothing(tmp_path: Path, change: dic
 def test_an_unknown_algorithm_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="unknown algorithm 'pop'; did you mean 'ppo'"):
         recipe("stand", "pop")
+
+
+def test_evaluations_say_how_episodes_ended_where_the_task_does(tmp_path: Path) -> None:
+    settings = QLearningConfig(bins=(1,), rollout_steps=8)
+    config = TrainConfig(
+        task="navigate", num_envs=4, env_steps=32, eval_every=1, eval_episodes=8, settings=settings
+    )
+    row = train(config, tmp_path / "run").curve[-1]
+    shares = [row[f"eval/{name}"] for name in ("reached", "collided", "fell")]
+    assert all(share in np.arange(9) / 8 for share in shares)
+    assert sum(shares) <= 1.0
+    assert row["eval/fell"] == 0.0  # a moving point does not
+    assert sum(shares) > 0.0 or row["eval/length"] == 100.0  # all episodes ran into their time limit

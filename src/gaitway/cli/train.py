@@ -67,9 +67,9 @@ def _print(console: Console, result: TrainResult) -> None:
         f"({result.env_steps_per_second:,.0f} per second); return {newest.get('return', float('nan')):.2f}"
     )
     if result.best:
-        console.print(
-            f"best evaluation: return {result.best['eval/return']:.2f} after {result.best['env_steps']:,} steps"
-        )
+        figures = {name.removeprefix("eval/"): value for name, value in result.best.items() if "/" in name}
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
+        console.print(f"best evaluation: {shown}, after {result.best['env_steps']:,} steps")
     if diverged := result.diverged:
         console.print(f"{diverged:.0f} episodes ended because the physics diverged")
 

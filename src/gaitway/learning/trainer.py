@@ -275,7 +275,7 @@ class _Training:
     def _evaluate(self, evaluation: PeriodicEvaluation) -> None:
         """Measure the policy, and keep it where it is the best so far."""
         started = time.perf_counter()
-        figures = evaluation.run(self.algorithm)
+        figures = evaluation.run(self.algorithm.evaluator())
         self._started += time.perf_counter() - started
         check_metrics(figures, self.run_dir)
         self.curve[-1] |= figures

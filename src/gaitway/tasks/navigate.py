@@ -110,6 +110,8 @@ class NavigateEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012 (Gymnasium's name)
+    outcomes = ("reached", "collided", "fell")
+    """How an episode can end, but for its time limit: names in `infos`."""
 
     def __init__(
         self,

@@ -129,7 +129,7 @@ class PolicyRuntime:
 
         Args:
             obs: observations, float32. Shape (n, obs_size).
-            state: recurrent states, float32, zeros at the beginning. Shape (n, *spec.state_shape).
+            state: recurrent states, float32, zeros at the beginning. Shape `(n, *spec.state_shape)`.
 
         Returns:
             Actions, float32, shape (n, num_actions), and the next states, of the shape of `state`.

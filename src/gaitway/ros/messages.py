@@ -96,11 +96,10 @@ def by_name(message: JointState, names: Sequence[str]) -> tuple[np.ndarray, np.n
     """Positions [rad] and velocities [rad/s] in the order of `names`, each of shape (len(names),).
 
     Returns:
-        None where a joint is missing or repeats, or a column does not have a value per name.
+        None where the message is not of exactly these joints, each once, or a column does not have a value for each.
     """
-    count = len(message.name)
     index = {name: i for i, name in enumerate(message.name)}
-    if len(index) != count or len(message.position) != count or len(message.velocity) != count:
+    if {len(message.name), len(message.position), len(message.velocity), len(index)} != {len(names)}:
         return None
     if any(name not in index for name in names):
         return None

@@ -277,7 +277,7 @@ class PolicyController(LifecycleNode):
         spec = self._runtime.spec
         measured = messages.by_name(joint_state, spec.robot.joint_names)
         if measured is None:
-            self._damp(joint_state, "a joint state lacks joints or values")
+            self._damp(joint_state, "a joint state has other joints than the policy, or lacks values")
             return
         joint_pos, joint_vel = measured
         if self._held and not self.get_parameter("policy_on_gantry").value:

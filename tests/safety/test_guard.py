@@ -215,10 +215,3 @@ def test_one_robot_alone_and_among_many_is_limited_alike() -> None:
             LIMITS_OF_ROBOT, target[i : i + 1], pos[i : i + 1], pos[i : i + 1], vel[i : i + 1], STEP_DT
         )
         np.testing.assert_array_equal(alone[0], together[i])
-
-
-def test_limits_follow_the_joints_into_another_order() -> None:
-    names = tuple(reversed(ROBOT.joint_names))
-    turned = LIMITS_OF_ROBOT.reordered(names)
-    assert turned.joint_names == names
-    np.testing.assert_array_equal(turned.effort, LIMITS_OF_ROBOT.effort[::-1])

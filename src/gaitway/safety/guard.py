@@ -13,7 +13,6 @@ pose with which commands begin, and a low-pass filter, both before the limits, w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +69,6 @@ class GuardLimits:
             stiffness=np.array(robot.stiffness),
             damping=np.array(robot.damping),
         )
-
-    def reordered(self, joint_names: Sequence[str]) -> GuardLimits:
-        """The same limits in another joint order."""
-        order = [self.joint_names.index(name) for name in joint_names]
-        arrays = {name: value[order] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return GuardLimits(joint_names=tuple(joint_names), **arrays)
 
 
 def limit_targets(

@@ -41,6 +41,8 @@ class LateTicks:
     """
 
     def __init__(self, period_s: float):
+        self.judged_s = steady_s()
+        """The newest tick that might judge: ages as of then are those of messages that were waited for."""
         self._late_s = max(2.0 * period_s, 0.02)
         self._last_s: float | None = None
         self._skipped = False
@@ -50,6 +52,8 @@ class LateTicks:
         late = self._last_s is not None and now_s - self._last_s > self._late_s
         self._last_s = now_s
         self._skipped = late and not self._skipped
+        if not self._skipped:
+            self.judged_s = now_s
         return not self._skipped
 
 

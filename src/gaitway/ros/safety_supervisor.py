@@ -209,7 +209,7 @@ class SafetySupervisor(Node):
             response.success, response.message = True, "there is no stop to reset"
             return response
         try:
-            self._supervisor.check_reset(steady_s())
+            self._supervisor.check_reset(self._late_ticks.judged_s)
             robot_mode = self._robot.trigger(names.ROBOT_CLEAR_STOP)
         except (SafetyError, RosError) as error:
             response.success, response.message = False, str(error)

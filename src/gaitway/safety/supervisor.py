@@ -238,6 +238,9 @@ class Supervisor:
     def check_reset(self, now_s: float) -> None:
         """Whether the stop may be cleared; a silent sensor always forbids it.
 
+        Args:
+            now_s: now, or the newest time by which every message that had come was judged.
+
         Raises:
             SafetyError: a check is still violated; the message lists each.
         """

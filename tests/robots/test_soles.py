@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import mujoco
 import numpy as np
 import pytest
 
-from gaitway.robots import h23
-from gaitway.robots.kinematics import FootKinematics
+from gaitway.robots import Robot, get_robot, h23
+from gaitway.robots.foot_height import FootHeight
 from gaitway.robots.model_spec import model_spec
 from gaitway.robots.soles import lowest_point, sole_height
+from tests.robots.biped import MJCF, write_biped
 
 _SHAPES = {
     "sphere": 'type="sphere" size="0.1"',
@@ -35,22 +39,38 @@ def test_the_lowest_point_is_where_mujocos_contacts_are_deepest(shape: str) -> N
         np.testing.assert_allclose(lowest_point(model, data, 1), deepest, atol=1e-6)
 
 
-def test_the_height_by_forward_kinematics_is_that_of_the_simulated_robot() -> None:
-    robot = h23()
-    kinematics = FootKinematics(robot)
-    spec = model_spec(robot)
-    model = spec.compile()
+def _odd_biped(folder: Path) -> Robot:
+    """A biped with box feet, one leg on a body that is turned, its hinge beside the origin and with another zero."""
+    leg = '<body name="left_leg" pos="0 0.1 -0.1">\n        <joint name="left_hip"'
+    odd = (
+        '<body name="bracket" pos="0 0.02 0"><body name="left_leg" pos="0 0.08 -0.1" euler="10 0 20">'
+        '<joint name="left_hip" pos="0.02 -0.01 0.03" ref="15"'
+    )
+    assert leg in MJCF
+    mjcf = MJCF.replace(leg, odd).replace('<body name="right_leg"', '</body><body name="right_leg"')
+    return get_robot(str(write_biped(folder, mjcf=mjcf)))
+
+
+@pytest.mark.parametrize("make", [lambda folder: h23(), _odd_biped], ids=["h23", "odd biped"])
+def test_the_height_from_joints_is_that_of_the_simulated_robot(
+    make: Callable[[Path], Robot], tmp_path: Path
+) -> None:
+    robot = make(tmp_path)
+    model = model_spec(robot).compile()
     data = mujoco.MjData(model)
     rng = np.random.default_rng(1)
-    for _ in range(10):
-        quat = np.array([1.0, *rng.normal(0.0, 0.3, 3)])
-        quat /= np.linalg.norm(quat)
-        joint_pos = np.array(robot.home_joint_pos) + rng.normal(0.0, 0.1, robot.num_joints)
-        data.qpos[:7] = 0.3, -0.2, 1.1, *quat
-        for name, value in zip(robot.joint_names, joint_pos, strict=True):
+    quat = np.array([1.0, 0.0, 0.0, 0.0]) + rng.normal(0.0, 0.3, (20, 4))
+    quat /= np.linalg.norm(quat, axis=1, keepdims=True)
+    joint_pos = np.array(robot.home_joint_pos) + rng.normal(0.0, 0.3, (20, robot.num_joints))
+    height = FootHeight(robot)
+    together = height(joint_pos, quat)
+    for i in range(20):
+        data.qpos[:7] = 0.3, -0.2, 1.1, *quat[i]
+        for name, value in zip(robot.joint_names, joint_pos[i], strict=True):
             data.qpos[model.joint(name).qposadr[0]] = value
         mujoco.mj_kinematics(model, data)
         expected = 1.1 - sole_height(model, data, robot.foot_geoms)
-        assert kinematics.height(joint_pos, quat) == pytest.approx(expected, abs=1e-12)
-    upright = kinematics.height(np.array(robot.home_joint_pos), np.array([1.0, 0.0, 0.0, 0.0]))
+        assert together[i] == pytest.approx(expected, abs=1e-12)
+        assert height(joint_pos[i], quat[i]) == pytest.approx(expected, abs=1e-12)
+    upright = height(np.array(robot.home_joint_pos), np.array([1.0, 0.0, 0.0, 0.0]))
     assert upright == pytest.approx(robot.home_base_height, abs=1e-3)

@@ -7,7 +7,6 @@ import numpy as np
 
 from gaitway.robots.model_spec import model_spec
 from gaitway.robots.robot import Robot
-from gaitway.robots.soles import lowest_point
 
 
 class FootKinematics:
@@ -45,19 +44,3 @@ class FootKinematics:
         for i, geom in enumerate(self._geoms):
             mujoco.mj_objectVelocity(model, data, mujoco.mjtObj.mjOBJ_GEOM, geom, velocity[i], 0)
         return data.geom_xpos[self._geoms].copy(), velocity[:, 3:].copy()
-
-    def height(self, joint_pos: np.ndarray, base_quat_w: np.ndarray) -> float:
-        """Height of the base's origin above the lowest point of the feet [m].
-
-        Where a foot stands on level ground, that is the height above the ground.
-
-        Args:
-            joint_pos: in the order of `robot.joint_names` [rad]. Shape (num_joints,).
-            base_quat_w: orientation of the base in world frame, wxyz. Shape (4,).
-        """
-        model, data = self._model, self._data
-        data.qpos[3:7] = base_quat_w
-        data.qpos[self._qpos] = joint_pos
-        mujoco.mj_kinematics(model, data)
-        data.qpos[3:7] = 1.0, 0.0, 0.0, 0.0  # what `points` takes for granted
-        return -min(lowest_point(model, data, geom) for geom in self._geoms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import mujoco
 import numpy as np
@@ -47,27 +47,33 @@ def sole_height(model: mujoco.MjModel, data: mujoco.MjData, geoms: Sequence[str]
 
 def lowest_point(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> float:
     """Height of a geom's lowest point in world frame [m]."""
-    down = data.geom_xmat[geom].reshape(3, 3)[2]  # the vertical in the geom's frame
-    size, kind = model.geom_size[geom], model.geom_type[geom]
+    up = data.geom_xmat[geom].reshape(3, 3)[2]
+    return float(data.geom_xpos[geom, 2] - reach_down(model, geom)(up))
+
+
+def reach_down(model: mujoco.MjModel, geom: int) -> Callable[[np.ndarray], np.ndarray]:
+    """How far below its centre a geom reaches [m], shape (...), from the vertical in its frame, shape (..., 3).
+
+    Raises:
+        RobotError: the geom is of a kind that no foot can be.
+    """
+    size, kind = model.geom_size[geom].copy(), model.geom_type[geom]
     if kind == _GEOM.mjGEOM_SPHERE:
-        reach = size[0]
-    elif kind == _GEOM.mjGEOM_CAPSULE:
-        reach = size[0] + size[1] * abs(down[2])
-    elif kind == _GEOM.mjGEOM_CYLINDER:
-        reach = size[0] * np.hypot(down[0], down[1]) + size[1] * abs(down[2])
-    elif kind == _GEOM.mjGEOM_ELLIPSOID:
-        reach = np.linalg.norm(size * down)
-    elif kind == _GEOM.mjGEOM_BOX:
-        reach = size @ np.abs(down)
-    elif kind == _GEOM.mjGEOM_MESH:
+        return lambda up: size[0]
+    if kind == _GEOM.mjGEOM_CAPSULE:
+        return lambda up: size[0] + size[1] * np.abs(up[..., 2])
+    if kind == _GEOM.mjGEOM_CYLINDER:
+        return lambda up: size[0] * np.hypot(up[..., 0], up[..., 1]) + size[1] * np.abs(up[..., 2])
+    if kind == _GEOM.mjGEOM_ELLIPSOID:
+        return lambda up: np.linalg.norm(size * up, axis=-1)
+    if kind == _GEOM.mjGEOM_BOX:
+        return lambda up: np.abs(up) @ size
+    if kind == _GEOM.mjGEOM_MESH:
         mesh = model.geom_dataid[geom]
         first = model.mesh_vertadr[mesh]
-        reach = -(model.mesh_vert[first : first + model.mesh_vertnum[mesh]] @ down).min()
-    else:
-        raise RobotError(
-            f"geom {model.geom(geom).name!r} is of a kind that no foot can be: {_GEOM(kind).name}"
-        )
-    return float(data.geom_xpos[geom, 2] - reach)
+        vertices = model.mesh_vert[first : first + model.mesh_vertnum[mesh]].copy()
+        return lambda up: -(up @ vertices.T).min(axis=-1)
+    raise RobotError(f"geom {model.geom(geom).name!r} is of a kind that no foot can be: {_GEOM(kind).name}")
 
 
 def _collides(model: mujoco.MjModel, geom: int) -> bool:

@@ -104,7 +104,10 @@ class Ros2ControlBridge(RobotBridge):
     def _on_joint_state(self, message: JointState) -> None:
         measured = messages.by_name(message, self.robot.joint_names)
         if measured is None or not np.isfinite(measured).all():
-            self.trip("joint_states", "a joint state has other joints than the robot, or lacks a finite position and velocity")
+            self.trip(
+                "joint_states",
+                "a joint state has other joints than the robot, or lacks a finite position and velocity",
+            )
             return
         self._joint_pos, self._joint_vel = measured
         self._heard_s = steady_s()

@@ -118,13 +118,13 @@ class SafetySupervisor(Node):
     def _height_estimate(self, robot: Robot):
         """Forward kinematics of the feet, where MuJoCo is installed and the robot has feet."""
         try:
-            from gaitway.robots.kinematics import FootKinematics
+            from gaitway.robots.foot_height import FootHeight
         except ModuleNotFoundError as error:
             if error.name != "mujoco":
                 raise
             self.get_logger().warning("height is not watched: `pip install 'gaitway[sim]'` provides MuJoCo")
             return None
-        return FootKinematics(robot).height if robot.foot_geoms else None
+        return FootHeight(robot) if robot.foot_geoms else None
 
     def _stamp_s(self, message: Imu | JointState) -> float | None:
         """The stamp of a message [s]; None where it has none, or time is simulated."""

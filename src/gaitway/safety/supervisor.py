@@ -9,10 +9,11 @@ of the clock) is judged only while the robot is watched, which `tick` says: befo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from gaitway.safety.checks import Checks, Height, Reading, Streaks
 from gaitway.safety.guard import SafetyError
 from gaitway.safety.sensor_stream import SensorStream
 from gaitway.safety.stop import Stop
@@ -20,10 +21,6 @@ from gaitway.safety.supervisor_limits import SupervisorLimits
 
 Floats = Sequence[float] | np.ndarray
 """A column of a message, or an array of it."""
-
-Height = Callable[[np.ndarray, np.ndarray], float]
-"""Height of the base above the lowest foot [m], from joint positions in the limits' order and the base's orientation
-(wxyz)."""
 
 
 class Supervisor:
@@ -41,14 +38,10 @@ class Supervisor:
         """The latched stop, or None."""
         self.readings: dict[str, tuple[float, float, str]] = {}
         """The newest value, limit and unit of each check that has them."""
-        self._height = height
+        self._checks = Checks(limits, height)
+        self._streaks = Streaks()
         self._joint_index = {name: i for i, name in enumerate(limits.joint_names)}
-        self._position_limit = np.array(limits.position_limit)
-        self._joint_vel = np.array(limits.joint_vel)
-        self._effort_limit = np.array(limits.effort_limit)
-        self._target_step = np.array(limits.joint_pos_target_step)
         self._orders: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
-        self._violations: dict[str, int] = {}
         self._streams: dict[str, SensorStream] = {}
         self._watching = False
         self._base_quat_w: np.ndarray | None = None
@@ -85,33 +78,10 @@ class Supervisor:
         torque = np.where(np.isnan(torque), 0.0, torque)
         if not self._finite("joint_state_finite", "joint state", names, (pos, vel, torque), now_s):
             return
-        limits = self.limits
-        low, high = self._position_limit[order].T
-        outside = np.maximum(low - pos, pos - high)
-        joint = int(np.argmax(outside))
-        self._judge(
-            "joint_position", f"{names[joint]} outside its range by", outside[joint],
-            limits.position_margin_rad, "rad", now_s, limits.consecutive,
-        )  # fmt: skip
-        joint = int(np.argmax(np.abs(vel) / self._joint_vel[order]))
-        self._judge(
-            "joint_velocity", f"speed of {names[joint]}", abs(vel[joint]),
-            float(self._joint_vel[order[joint]]), "rad/s", now_s, limits.consecutive,
-        )  # fmt: skip
-        if len(torque):
-            joint = int(np.argmax(np.abs(torque) / self._effort_limit[order]))
-            self._judge(
-                "joint_effort", f"torque of {names[joint]}", abs(torque[joint]),
-                limits.effort_margin * float(self._effort_limit[order[joint]]), "N m", now_s, limits.effort_samples,
-            )  # fmt: skip
-        if self._height is not None and self._base_quat_w is not None:
-            ordered = np.empty_like(pos)
-            ordered[order] = pos
-            height = self._height(ordered, self._base_quat_w)
-            self._judge(
-                "height", "estimated height of the base", height, limits.min_height, "m", now_s,
-                limits.consecutive, least=True,
-            )  # fmt: skip
+        joint_pos, joint_vel = _ordered(pos, order), _ordered(vel, order)
+        joint_effort = _ordered(torque, order) if len(torque) else None
+        for reading in self._checks.joint_state(joint_pos, joint_vel, joint_effort, self._base_quat_w):
+            self._judge(reading, now_s)
 
     def base_motion(
         self, base_quat_w: Floats, base_ang_vel_b: Floats, now_s: float, *, stamp_s: float | None = None
@@ -124,27 +94,17 @@ class Supervisor:
         if not self._finite("imu_finite", "IMU", labels, (quat, ang_vel), now_s):
             return
         norm = math.sqrt(float(quat @ quat))
-        self._judge(
-            "imu_orientation", "norm of the IMU quaternion off one by", abs(norm - 1.0), 0.01, "1",
-            now_s, 1,
-        )  # fmt: skip
-        if norm > 0.0:
-            self._base_quat_w = quat / norm
-            _, x, y, _ = self._base_quat_w
-            tilt = math.acos(min(1.0, max(-1.0, 1.0 - 2.0 * (x * x + y * y))))
-            self._judge("tilt", "tilt", tilt, self.limits.tilt, "rad", now_s, self.limits.consecutive)
-        self._judge(
-            "base_angular_velocity", "base angular velocity", math.sqrt(float(ang_vel @ ang_vel)),
-            self.limits.base_ang_vel, "rad/s", now_s, self.limits.consecutive,
-        )  # fmt: skip
+        self._base_quat_w = quat / norm if norm > 0.0 else None
+        for reading in self._checks.base_motion(quat, ang_vel):
+            self._judge(reading, now_s)
 
     def temperature(self, joint: str, celsius: float, now_s: float) -> None:
         """Judge the temperature of a joint's motor [degrees Celsius]."""
         hot = celsius if math.isfinite(celsius) else math.inf
+        limit, samples = self.limits.max_temperature, self.limits.temperature_samples
         self._judge(
-            f"temperature_{joint}", f"temperature of {joint}", hot, self.limits.max_temperature, "degC",
-            now_s, self.limits.temperature_samples,
-        )  # fmt: skip
+            Reading(f"temperature_{joint}", f"temperature of {joint}", hot, limit, "degC", samples), now_s
+        )
 
     def command(self, names: Sequence[str], position: Floats, now_s: float, *, effort: Floats = ()) -> None:
         """Judge joint targets [rad] and torques [N m], in any order; a joint that is absent or NaN has none.
@@ -158,28 +118,14 @@ class Supervisor:
         if order is None:
             return
         if len(effort):
-            self._judge_effort(np.asarray(effort, dtype=float), self._effort_limit[order], names, now_s)
+            asked = self._unset(effort, order)
+            self._judge(self._checks.command_effort(asked), now_s)
         if not len(position):
             return
-        wanted = np.full(len(self._joint_index), np.nan)
-        wanted[order] = position
-        low, high = self._position_limit.T
-        unset = np.isnan(wanted)
-        outside = np.where(unset, -np.inf, np.maximum(low - wanted, wanted - high))
-        joint = int(np.argmax(outside))
-        self._judge(
-            "command_position", f"target of {self.limits.joint_names[joint]} outside its range by",
-            outside[joint], 1e-6, "rad", now_s, 1,
-        )  # fmt: skip
-        if self._target is not None:
-            unset |= np.isnan(self._target)
-            step = np.where(unset, 0.0, np.abs(wanted - self._target))
-            joint = int(np.argmax(step / self._target_step))
-            self._judge(
-                "command_jump", f"step of the target of {self.limits.joint_names[joint]}", step[joint],
-                self._target_step[joint], "rad", now_s, 1,
-            )  # fmt: skip
-        self._target = wanted
+        target = self._unset(position, order)
+        for reading in self._checks.command(target, self._target):
+            self._judge(reading, now_s)
+        self._target = target
 
     def torques(self, effort: Floats, now_s: float) -> None:
         """Judge an array of torques [N m] whose order only the robot knows; NaN means unset."""
@@ -190,9 +136,8 @@ class Supervisor:
             "command_set", f"{count} torques for {joints} joints" if count != joints else None, now_s
         )
         if count == joints:
-            largest = np.full(joints, self._effort_limit.max())
-            labels = [f"entry {i}" for i in range(joints)]
-            self._judge_effort(np.asarray(effort, dtype=float), largest, labels, now_s)
+            asked = np.asarray(effort, dtype=float)
+            self._judge(self._checks.command_effort(asked, of_any_joint=True), now_s)
 
     def publisher(self, topic: str, identity: bytes, now_s: float) -> None:
         """Judge who sent a command: one publisher at a time, and another only after a silence."""
@@ -225,15 +170,12 @@ class Supervisor:
             self._begin_watching()
         self._watching = watch_silence
         for sensor, stream in self._streams.items():
-            self._judge(
-                f"{sensor}_timeout", f"age of {sensor}", stream.age_s(now_s) if watch_silence else 0.0,
-                self.limits.sensor_timeout_s, "s", now_s, 1,
-            )  # fmt: skip
+            age_s, limit = stream.age_s(now_s) if watch_silence else 0.0, self.limits.sensor_timeout_s
+            self._judge(Reading(f"{sensor}_timeout", f"age of {sensor}", age_s, limit, "s", 1), now_s)
         age_s = now_s - self._heard_command_s if expect_commands else 0.0
         if age_s < math.inf:
-            self._judge(
-                "command_timeout", "age of the newest command", age_s, self.limits.command_timeout_s, "s", now_s, 1
-            )  # fmt: skip
+            limit = self.limits.command_timeout_s
+            self._judge(Reading("command_timeout", "age of the newest command", age_s, limit, "s", 1), now_s)
 
     def check_reset(self, now_s: float) -> None:
         """Whether the stop may be cleared; a silent sensor always forbids it.
@@ -272,15 +214,18 @@ class Supervisor:
         stream.receive(b"".join(column.tobytes() for column in columns), stamp_s, now_s)
         if not self._watching:
             return
-        for check, label, value, limit, unit in (
-            ("clock", f"jump of the stamps of {sensor}", stream.jump_s, limits.clock_jump_s, "s"),
-            ("frozen", f"repeated readings of {sensor}", stream.identical, limits.frozen_samples, "samples"),
+        clock, frozen, rate = f"{sensor}_clock", f"{sensor}_frozen", f"{sensor}_rate"
+        jump, repeated, hz = (
+            f"jump of the stamps of {sensor}",
+            f"repeated readings of {sensor}",
+            f"rate of {sensor}",
+        )
+        for reading in (
+            Reading(clock, jump, stream.jump_s, limits.clock_jump_s, "s", 1),
+            Reading(frozen, repeated, stream.identical, limits.frozen_samples, "samples", 1),
+            Reading(rate, hz, stream.rate_hz(), limits.min_sensor_rate_hz, "Hz", 1, least=True),
         ):
-            self._judge(f"{sensor}_{check}", label, value, limit, unit, now_s, 1)
-        self._judge(
-            f"{sensor}_rate", f"rate of {sensor}", stream.rate_hz(), limits.min_sensor_rate_hz, "Hz", now_s, 1,
-            least=True,
-        )  # fmt: skip
+            self._judge(reading, now_s)
 
     def _begin_watching(self) -> None:
         for sensor, stream in self._streams.items():
@@ -288,14 +233,11 @@ class Supervisor:
             for check in ("clock", "frozen", "rate"):
                 self._standing.pop(f"{sensor}_{check}", None)
 
-    def _judge_effort(
-        self, effort: np.ndarray, limit: np.ndarray, labels: Sequence[str], now_s: float
-    ) -> None:
-        asked = np.where(np.isnan(effort), 0.0, np.abs(effort))
-        joint = int(np.argmax(asked / limit))
-        self._judge(
-            "command_effort", f"torque for {labels[joint]}", asked[joint], 1.001 * limit[joint], "N m", now_s, 1
-        )  # fmt: skip
+    def _unset(self, values: Floats, order: np.ndarray) -> np.ndarray:
+        """A command's values in the order of the limits, NaN where it has none. Shape (num_joints,)."""
+        wanted = np.full(len(self._joint_index), np.nan)
+        wanted[order] = values
+        return wanted
 
     @staticmethod
     def _in_order(standing: dict[str, Stop]) -> list[Stop]:
@@ -359,35 +301,37 @@ class Supervisor:
             self._standing[check] = Stop(check=check, message=message, time_s=now_s)
             self._trip(self._standing[check])
 
-    def _judge(
-        self,
-        check: str,
-        label: str,
-        value: float,
-        limit: float,
-        unit: str,
-        now_s: float,
-        consecutive: int,
-        least: bool = False,
-    ) -> None:
-        """A check of a value against a limit, that many times in a row; with `least`, it may not fall below it."""
-        self.readings[check] = (float(value), float(limit), unit)
-        if value >= limit if least else value <= limit:
-            self._violations.pop(check, None)
+    def _judge(self, reading: Reading, now_s: float) -> None:
+        """Take in what a check of a value found."""
+        check, value, limit, unit = reading.check, float(reading.value), float(reading.limit), reading.unit
+        self.readings[check] = (value, limit, unit)
+        kept, trips = self._streaks.judge(reading)
+        if kept:
             self._standing.pop(check, None)
             return
-        self._violations[check] = self._violations.get(check, 0) + 1
+        label = reading.label
+        if reading.joint is not None:
+            joint = int(reading.joint)
+            label = label.format(joint=self.limits.joint_names[joint], entry=joint)
+        side = "below" if reading.least else "above"
         stop = Stop(
             check=check,
-            message=f"{label} is {value:.3g} {unit}, {'below' if least else 'above'} {limit:.3g}",
-            value=float(value),
-            limit=float(limit),
+            message=f"{label} is {value:.3g} {unit}, {side} {limit:.3g}",
+            value=value,
+            limit=limit,
             unit=unit,
             time_s=now_s,
         )
         self._standing[check] = stop
-        if self._violations[check] >= consecutive:
+        if trips:
             self._trip(stop)
 
     def _trip(self, stop: Stop) -> None:
         self.stop = self.stop or stop
+
+
+def _ordered(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """A message's column in the order of the limits. Shape (num_joints,)."""
+    ordered = np.empty_like(values)
+    ordered[order] = values
+    return ordered

@@ -24,6 +24,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "survival_interval": ("95 % interval", lambda row: "{:.3f} .. {:.3f}".format(*row["survival_interval"])),
     "episode_s": ("mean time [s]", lambda row: f"{row['episode_s']:.1f}"),
     "return": ("mean return", lambda row: f"{row['return']:.1f}"),
+    "guarded": ("guard acts [% of steps]", lambda row: f"{100 * row['guarded']:.2f}"),
     "velocity_error_rms": ("velocity error [m/s]", lambda row: f"{row['velocity_error_rms']:.3f}"),
     "yaw_rate_error_rms": ("yaw rate error [rad/s]", lambda row: f"{row['yaw_rate_error_rms']:.3f}"),
     "velocity_error_rms_with_pushes": (

@@ -41,6 +41,8 @@ class TrainConfig:
     """Policy file whose network the training starts from; it must observe and act as the task does."""
     allow_unmeasured: bool = False
     """Let the policy observe what no robot measures."""
+    guarded: bool = False
+    """Limit joint targets in training as the Guard does on a robot; evaluations always do."""
     settings: Settings = field(default_factory=PPOConfig)
     """Settings of the algorithm; their type says which it is."""
 

@@ -79,8 +79,7 @@ def make_environment(config: TrainConfig, *, for_evaluation: bool = False) -> gy
     task = get_task(config.task)
     if not config.allow_unmeasured:
         check_measured(task)
-    if for_evaluation:
-        task = task.for_evaluation()
+    task = task.for_evaluation() if for_evaluation else replace(task, guarded=config.guarded)
     return VectorEnv(task, get_robot(config.robot), num_envs, seed=seed, num_threads=config.sim_threads)
 
 

@@ -62,6 +62,8 @@ class Evaluation:
     """How velocity commands were followed; None for a task without."""
     diverged: int
     """Episodes that ended because the physics diverged."""
+    guarded: float
+    """Share of control steps in which the Guard limited a target."""
 
     @property
     def survival(self) -> float:
@@ -76,6 +78,7 @@ class Evaluation:
             "episode_s": float(self.episode_s.mean()),
             "robots": float(len(self.survived)),
             "diverged": float(self.diverged),
+            "guarded": self.guarded,
             **(asdict(self.tracking) if self.tracking else {}),
         }
 
@@ -138,13 +141,14 @@ def evaluate(
     steps = np.zeros(num_robots, dtype=np.int64)
     record = _EnvelopeRecord(env, min(num_robots, _ENVELOPE_ROBOTS))
     tracking = _TrackingRecord(env) if task.commands else None
-    diverged = 0
+    diverged = guarded = 0
     for step in range(task.episode_steps):
         action = act(obs)
         record.before(action)
         obs, reward, terminated, truncated, infos = env.step(action)
         begin_episodes(act, terminated | truncated)
         diverged += int((infos["diverged"] & running).sum())
+        guarded += int((infos["guarded"] & running).sum())
         episode_return[running] += reward[running]
         steps[running] += 1
         survived |= running & truncated
@@ -161,6 +165,7 @@ def evaluate(
         record.envelope(survived),
         tracking and tracking.result(),
         diverged,
+        guarded / int(steps.sum()),
     )
 
 

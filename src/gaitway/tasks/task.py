@@ -269,11 +269,17 @@ class Task:
     """Constraint solver; None for the robot model's own."""
     cone: Literal["pyramidal", "elliptic"] | None = None
     """Friction cones; None for the robot model's own."""
+    guarded: bool = False
+    """Whether joint targets pass the limits of the robot's Guard, as they do on a robot; evaluations always do."""
 
     def for_evaluation(self) -> Task:
-        """The task as policies are measured on it: all commands, pushes and rows of terrain, those for evaluation."""
+        """The task as policies are measured on it.
+
+        All commands, pushes and rows of terrain are those for evaluation, and targets are limited as on a robot.
+        """
         return replace(
             self,
+            guarded=True,
             curriculum=None,
             commands=self.evaluation_commands or self.commands,
             pushes=self.evaluation_pushes or self.pushes,

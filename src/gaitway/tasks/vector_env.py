@@ -24,6 +24,7 @@ from gaitway.policy import Sensors
 from gaitway.policy.gait import advance_phase, gait_clock
 from gaitway.robots import Robot
 from gaitway.sim import Simulation
+from gaitway.tasks.guarding import TargetGuard
 from gaitway.tasks.pushing import PushSchedule
 from gaitway.tasks.sensing import Sensing
 from gaitway.tasks.task import VELOCITY_WINDOW_S, Reward, StepView, Task, TaskError
@@ -39,8 +40,9 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     network outputs, shape (num_envs, num_joints), clipped to `task.action.clip`. Episodes that end are reset
     in the same step: the last observation of the old episode is `infos["final_obs"]` where
     `infos["_final_obs"]` is true. `infos["diverged"]` marks episodes that ended because the physics
-    diverged, and `infos["push"]` the robots that a push began on. `infos["privileged"]`, and at an episode's
-    end `infos["final_privileged"]`, are what the critic sees beside the observation.
+    diverged, `infos["push"]` the robots that a push began on, and on a guarded task `infos["guarded"]` those whose
+    targets were limited. `infos["privileged"]`, and at an episode's end `infos["final_privileged"]`, are what the
+    critic sees beside the observation.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012 (Gymnasium's name)
@@ -119,6 +121,8 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Each robot's place in the curriculum or, where there is none, on the terrain, 0 to 1. Shape (num_envs,)."""
         self._start_phase = np.zeros(num_envs)
         self._last_action = np.zeros((num_envs, robot.num_joints))
+        self.guard = TargetGuard(robot, num_envs, task.step_dt) if task.guarded else None
+        """What limits the joint targets of a guarded task."""
         self._pushing = PushSchedule(task.pushes, num_envs, task.step_dt)
         self._next_command_step = np.zeros(num_envs, dtype=np.int64)
         self._measured_sum = np.zeros(num_envs)
@@ -174,7 +178,10 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         action = np.clip(action, -self.task.action.clip, self.task.action.clip)
         hardness = self._eased(self.task.curriculum.pushes if self.task.curriculum else 1.0)
         pushed = self._pushing.push(self.sim, self.episode_step, self._push_rng, hardness)
-        self.sim.set_command(self._action_offset + self._action_scale * action)
+        target, infos = self._action_offset + self._action_scale * action, {"push": pushed}
+        if self.guard is not None:
+            target, infos["guarded"] = self.guard.limit(target, self.sim)
+        self.sim.set_command(target)
         diverged = self.sim.step()
         self.episode_step += 1
         self._advance_gait()
@@ -190,7 +197,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         terms[:, diverged] = 0.0
         reward = terms.sum(axis=0)
         self._last_action = action
-        infos: dict[str, Any] = {"push": pushed, "diverged": diverged, **self._privileged(view)}
+        infos |= {"diverged": diverged, **self._privileged(view)}
         self.metrics = self._metrics(terms, diverged)
         self._grade(view, terminated, truncated)
 
@@ -273,6 +280,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             "last_action": self._last_action,
             "next_push_step": self._pushing.next_step,
             "next_command_step": self._next_command_step,
+            **({"joint_pos_target": self.guard.joint_pos_target} if self.guard else {}),
         }
 
     def _begin_episodes(self, which: np.ndarray) -> None:
@@ -295,6 +303,8 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._measured_sum[env_ids] = 0.0
         self._mean_velocity[env_ids] = 0.0
         self._last_action[env_ids] = 0.0
+        if self.guard is not None:
+            self.guard.begin(self.sim, env_ids)
         self._sensing.delay_steps[:, env_ids] = delay_steps[:, env_ids]
         self._start_phase[env_ids] = start_phase[env_ids]
         self.gait_phase[env_ids] = start_phase[env_ids]

@@ -7,6 +7,7 @@ import mujoco
 from gaitway.robots import Robot
 from gaitway.robots.model_spec import base_body, model_spec
 from gaitway.sim.terrain import Terrain
+from gaitway.sim.worlds import World
 
 FOOT_SENSORS = ("pos", "lin_vel", "up", "contact")
 _FOUND_AND_FORCE = 0b11
@@ -25,6 +26,7 @@ def build_model(
     physics_dt: float,
     terrain: Terrain | None = None,
     *,
+    world: World | None = None,
     solver: str | None = None,
     cone: str | None = None,
 ) -> mujoco.MjModel:
@@ -39,6 +41,7 @@ def build_model(
         robot: the robot.
         physics_dt: time of one physics step [s].
         terrain: what takes the place of the floor; None leaves the floor.
+        world: what stands on the ground; None for nothing.
         solver: "Newton", "CG" or "PGS"; default the robot model's own.
         cone: "pyramidal" or "elliptic"; default the robot model's own.
 
@@ -86,6 +89,8 @@ def build_model(
     gantry.solimp = [0.99, 0.999, 0.001, 0.5, 2.0]
     for body in dict.fromkeys(spec.geom(name).parent.name for name in robot.foot_geoms):
         _add_foot_sensors(spec, body)
+    if world is not None:
+        world.add_to(spec)
     if terrain is not None:
         terrain.add_to(spec)
     return spec.compile()

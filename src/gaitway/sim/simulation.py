@@ -18,6 +18,7 @@ from gaitway.sim.model import FOOT_SENSORS, build_model, foot_bodies
 from gaitway.sim.placement import Placement
 from gaitway.sim.randomization import Randomization, apply_draw, draw_robots
 from gaitway.sim.terrain import Terrain, TerrainConfig
+from gaitway.sim.worlds import World
 
 PUSH_DURATION_S = 0.1
 """A push is an impulse delivered by a constant force over this time [s]."""
@@ -55,6 +56,7 @@ class Simulation:
         max_delay_s: float = 0.0,
         randomization: Randomization | None = None,
         terrain: TerrainConfig | None = None,
+        world: World | None = None,
         seed: int = 0,
         solver: str | None = None,
         cone: str | None = None,
@@ -70,6 +72,7 @@ class Simulation:
             max_delay_s: the longest time between a command and its effect that `set_delay` may ask for [s].
             randomization: how the robots differ; default not at all.
             terrain: the ground that all of them walk on; default a level plane.
+            world: what stands on the ground; default nothing.
             seed: of what is drawn for each robot and for the ground.
             solver: MuJoCo's constraint solver, "Newton", "CG" or "PGS"; default the robot model's own.
             cone: friction cones, "pyramidal" or "elliptic"; default the robot model's own.
@@ -88,7 +91,7 @@ class Simulation:
         self.decimation = decimation
         self.step_dt = physics_dt * decimation
         self.terrain = terrain and Terrain(terrain, np.random.default_rng([seed, _TERRAIN_STREAM]))
-        self.model = build_model(robot, physics_dt, self.terrain, solver=solver, cone=cone)
+        self.model = build_model(robot, physics_dt, self.terrain, world=world, solver=solver, cone=cone)
         self._placement = self.terrain and Placement(robot, self.model, self.terrain)
         self._batch = Batch(self.model, num_envs, num_threads)
         addresses = [self.model.joint(name).qposadr[0] for name in robot.joint_names]
@@ -129,6 +132,11 @@ class Simulation:
     def joint_vel(self) -> np.ndarray:
         """Joint velocities [rad/s]. Shape (num_envs, num_joints)."""
         return self._qvel[:, self._joint_qvel]
+
+    @property
+    def qpos(self) -> np.ndarray:
+        """Configurations as MuJoCo holds them. Shape (num_envs, nq)."""
+        return self._qpos
 
     @property
     def base_pos_w(self) -> np.ndarray:

@@ -21,7 +21,8 @@ from gaitway import rotation
 from gaitway.ros import messages, names
 from gaitway.ros.node_main import run_node, steady_s
 from gaitway.ros.robot_bridge import RobotBridge, ServoCommand
-from gaitway.sim import Simulation
+from gaitway.ros.simulated_perception import SimulatedPerception
+from gaitway.sim import Simulation, get_world
 
 _REMEMBERED_STAMPS = 200
 _ODOM_HZ = 50.0
@@ -39,7 +40,10 @@ class SimulatedRobot(RobotBridge):
         self._lockstep = self.fixed(
             "lockstep", False, "Advance one control step per command instead of in real time."
         )
-        self.sim = Simulation(self.robot, 1, physics_dt=physics_dt, num_threads=1)
+        world = get_world(
+            self.fixed("world", "flat", "What stands around: flat, obstacles, or a .toml file.")
+        )
+        self.sim = Simulation(self.robot, 1, physics_dt=physics_dt, num_threads=1, world=world)
         self.sim.set_gantry(True)
         self._physics_steps = 0
         self._slipped = 0
@@ -51,6 +55,7 @@ class SimulatedRobot(RobotBridge):
         odom_topic = str(self.fixed("odom_topic", names.ODOM, "Topic of the ground-truth odometry."))
         self._odom = self.create_publisher(Odometry, odom_topic, names.SENSOR_OUT)
         self._latency = self.create_publisher(Float64, names.ROBOT_COMMAND_LATENCY, names.EVENT)
+        self._perception = SimulatedPerception(self, self.sim, world)
         self._clock_out = self.create_publisher(Clock, "/clock", 1) if self._lockstep else None
         self.create_subscription(Vector3, names.ROBOT_PUSH, self._on_push, names.EVENT)
         if self._lockstep:
@@ -81,6 +86,11 @@ class SimulatedRobot(RobotBridge):
     def state_values(self) -> dict[str, object]:
         """How many physics steps were left out after stalls of the host."""
         return {"slipped_physics_steps": self._slipped}
+
+    def destroy_node(self) -> None:
+        """End the camera's process too."""
+        self._perception.close()
+        super().destroy_node()
 
     # Commands
 
@@ -147,6 +157,7 @@ class SimulatedRobot(RobotBridge):
             self._published.popitem(last=False)
         if self._physics_steps % max(1, round(1.0 / (_ODOM_HZ * sim.physics_dt))) == 0:
             self._publish_odom(stamp)
+        self._perception.publish_due(self._physics_steps, self._stamp_ns)
 
     def _publish_odom(self, stamp) -> None:
         """Ground truth of the simulation; a real robot has to estimate it."""

@@ -41,6 +41,10 @@ class LaunchCommand:
     """Walk to this point of the frame `odom` [m], and end."""
     odometry: Literal["ground-truth", "estimated"] = "ground-truth"
     """Whether /odom is the simulation's truth or estimated from joints and IMU, as on a real robot."""
+    world: str = "flat"
+    """What stands around the robot: flat, obstacles, or a .toml file."""
+    camera_hz: float = 0.0
+    """Rate of /camera/image_raw [Hz]; 0 for none."""
     record: Path | None = None
     """Write how the walk went as JSON."""
     seconds: float | None = None
@@ -56,7 +60,10 @@ class LaunchCommand:
         console = Console()
         policy = find_policy(self.policy)
         estimate = self.odometry == "estimated"
-        with launch_policy(policy, self.robot, self.log_dir, estimate_odometry=estimate) as launch:
+        around = [f"world:={self.world}", f"camera_hz:={float(self.camera_hz)}"]
+        with launch_policy(
+            policy, self.robot, self.log_dir, estimate_odometry=estimate, robot_parameters=around
+        ) as launch:
             console.print(f"processes: {', '.join(launch.process_names)}; output in {self.log_dir}")
             domain = os.environ.get("ROS_DOMAIN_ID", "0")
             console.print(

@@ -196,6 +196,7 @@ def launch_policy(
     blend_s: float = BLEND_S,
     *,
     estimate_odometry: bool = False,
+    robot_parameters: Sequence[str] = (),
 ) -> Launch:
     """A simulated robot, its supervisor and its controller.
 
@@ -206,6 +207,7 @@ def launch_policy(
         blend_s: time from the measured pose to the policy's own targets [s].
         estimate_odometry: whether `/odom` comes from the odometry estimator, as on a real robot; the simulation's
             ground truth is then on `/odom/ground_truth`.
+        robot_parameters: further `name:=value` for the simulated robot.
 
     Raises:
         UnknownNameError: there is no such robot.
@@ -217,7 +219,7 @@ def launch_policy(
     check_binding(spec, get_robot(robot))
     robot_argument, policy_argument = f"robot:={robot}", f"policy:={Path(policy).resolve()}"
     commands = {
-        "simulated_robot": [robot_argument],
+        "simulated_robot": [robot_argument, *robot_parameters],
         "safety_supervisor": [robot_argument, policy_argument],
         "policy_controller": [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
     }

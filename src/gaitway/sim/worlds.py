@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import mujoco
 import msgspec
+import mujoco
 import numpy as np
 
 from gaitway.errors import UnknownNameError

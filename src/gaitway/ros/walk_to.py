@@ -15,33 +15,12 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
 from gaitway import rotation
+from gaitway.behaviors import velocity_to
 from gaitway.ros import messages, names
 from gaitway.ros.node_main import run_node, steady_s, steady_timer
 
 _COMMAND_HZ = 20.0
 _STAND_S = 1.0
-_FASTEST = np.array([0.8, 0.2, 0.5])
-"""Largest vx, vy [m/s] and yaw rate [rad/s] that it asks for."""
-
-
-def velocity_to(goal: np.ndarray, position: np.ndarray, yaw: float) -> np.ndarray:
-    """The velocity to walk to a goal with.
-
-    Args:
-        goal: in the odometry's frame [m]. Shape (2,).
-        position: of the base [m]. Shape (2,).
-        yaw: heading of the base [rad].
-
-    Returns:
-        vx, vy [m/s] and yaw rate [rad/s] in the yaw-aligned base frame. Shape (3,).
-    """
-    dx, dy = goal - position
-    forward, left = np.cos(yaw) * dx + np.sin(yaw) * dy, np.cos(yaw) * dy - np.sin(yaw) * dx
-    distance = float(np.hypot(forward, left))
-    turn = float(np.arctan2(left, forward)) if distance > 0.3 else 0.0
-    facing = max(0.0, np.cos(turn)) if abs(turn) < 1.0 else 0.0
-    wanted = np.array([0.8 * forward * facing, 0.8 * left * facing, 1.5 * turn])
-    return np.clip(wanted, -_FASTEST, _FASTEST)
 
 
 class WalkTo(Node):

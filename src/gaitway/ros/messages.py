@@ -9,8 +9,9 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Quaternion, Twist, Vector3
 from nav_msgs.msg import Odometry
-from sensor_msgs.msg import Imu, JointState
+from sensor_msgs.msg import Image, Imu, JointState, LaserScan
 
+from gaitway.behaviors import Scan
 from gaitway.safety import Stop
 
 OK, ERROR = (
@@ -90,6 +91,29 @@ def odometry(
     message.pose.pose.orientation = quat_message(quat)
     message.twist.twist.linear, message.twist.twist.angular = vector(lin_vel_b), vector(ang_vel_b)
     return message
+
+
+def scan(message: LaserScan) -> Scan:
+    """A lidar's turn, its ranges as they came."""
+    return Scan(
+        ranges=np.asarray(message.ranges, dtype=float),
+        angle_min=message.angle_min,
+        angle_increment=message.angle_increment,
+        range_max=message.range_max,
+    )
+
+
+def picture(message: Image) -> np.ndarray | None:
+    """The pixels of an image without a copy; None where its encoding is not rgb8, bgr8 or mono8.
+
+    Returns:
+        Shape (height, width, 3), of mono8 (height, width, 1), uint8.
+    """
+    channels = {"rgb8": 3, "bgr8": 3, "mono8": 1}.get(message.encoding)
+    if channels is None or len(message.data) != message.height * message.step:
+        return None
+    rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
+    return rows[:, : message.width * channels].reshape(message.height, message.width, channels)
 
 
 def by_name(message: JointState, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:

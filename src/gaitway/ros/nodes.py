@@ -25,6 +25,18 @@ NODES = {
         "gaitway.ros.odometry_estimator:OdometryEstimator",
         "/odom from joints and IMU",
     ),
+    "cmd_vel_mux": (
+        "gaitway.ros.cmd_vel_mux:CmdVelMux",
+        "lets the most important sender of velocities through",
+    ),
+    "behavior_tree_agent": (
+        "gaitway.ros.agents.behavior_tree_agent:BehaviorTreeAgent",
+        "goes to goals, wanders, avoids obstacles and stops, by a behaviour tree",
+    ),
+    "reactive_navigator": (
+        "gaitway.ros.agents.reactive_navigator:ReactiveNavigator",
+        "walks, and turns away from obstacles",
+    ),
     "walk_to": ("gaitway.ros.walk_to:WalkTo", "walks to a point by sending /cmd_vel"),
 }
 """Entry point and summary by name."""

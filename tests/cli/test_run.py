@@ -41,3 +41,14 @@ def test_arguments_after_the_name_reach_the_node():
     result = run("walk_to", "--ros-args", "-p", "timeout_s:=0.2")
     assert result.returncode == 1
     assert "not at the goal within 0.2 s" in result.stderr + result.stdout
+
+
+def test_a_world_or_a_rate_that_cannot_be_is_refused_with_what_would_be_right():
+    for parameter, said in (
+        ("world:=obstacle", "did you mean 'obstacles'"),
+        ("camera_hz:=1000.0", "from 0 to 200 Hz"),
+        ("camera_width:=3", "8 to 1920 pixels"),
+    ):
+        result = run("simulated_robot", "--ros-args", "-p", parameter)
+        assert result.returncode == 2
+        assert said in result.stderr

@@ -138,7 +138,8 @@ class SimulatedPerception:
             pass  # it has enough to do
         except BrokenPipeError:
             self._node.get_logger().error("the camera's process has ended; there are no more pictures")
-            self.close()
+            camera.poll()
+            self._camera = None
 
 
 class _Clock:

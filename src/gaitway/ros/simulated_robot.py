@@ -33,6 +33,7 @@ class SimulatedRobot(RobotBridge):
     """One robot in MuJoCo behind the topics and services of a real one."""
 
     holds_home = True
+    _perception: SimulatedPerception | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +90,8 @@ class SimulatedRobot(RobotBridge):
 
     def destroy_node(self) -> None:
         """End the camera's process too."""
-        self._perception.close()
+        if self._perception is not None:
+            self._perception.close()
         super().destroy_node()
 
     # Commands
@@ -157,7 +159,8 @@ class SimulatedRobot(RobotBridge):
             self._published.popitem(last=False)
         if self._physics_steps % max(1, round(1.0 / (_ODOM_HZ * sim.physics_dt))) == 0:
             self._publish_odom(stamp)
-        self._perception.publish_due(self._physics_steps, self._stamp_ns)
+        if self._perception is not None:
+            self._perception.publish_due(self._physics_steps, self._stamp_ns)
 
     def _publish_odom(self, stamp) -> None:
         """Ground truth of the simulation; a real robot has to estimate it."""

@@ -12,9 +12,11 @@ from typing import Any
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.timer import Timer
 
 try:  # a third less work for each message than the default executor, which builds its wait set anew every time
     from rclpy.experimental.events_executor import EventsExecutor
@@ -22,7 +24,7 @@ except ImportError:  # before Kilted
     EventsExecutor = SingleThreadedExecutor
 
 from gaitway.errors import GaitwayError
-from gaitway.ros.environment import require_ros
+from gaitway.ros.environment import RosError, require_ros
 
 _WAKE_S = 0.5
 
@@ -57,9 +59,9 @@ class LateTicks:
         return not self._skipped
 
 
-def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> None:
+def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> Timer:
     """A timer that steps of the wall clock and of simulated time do not disturb."""
-    node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+    return node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
 def with_publisher(callback: Callable[[Any, bytes], None]) -> Callable[..., None]:
@@ -91,7 +93,7 @@ def run_node(make_node: Callable[[], Node], make_executor: Callable[[], Executor
     node = None
     try:
         require_ros()
-        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.ALL)
+        _init()
         node = make_node()
         executor = make_executor()
         executor.add_node(node)
@@ -104,10 +106,17 @@ def run_node(make_node: Callable[[], Node], make_executor: Callable[[], Executor
     except RCLError:  # a signal ended the context between two waits
         if rclpy.ok():
             raise
-    except GaitwayError as error:
+    except (GaitwayError, ParameterException) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     finally:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _init() -> None:
+    try:
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.ALL)
+    except RuntimeError as error:  # arguments or parameter files that ROS 2 cannot read
+        raise RosError(str(error)) from error

@@ -17,6 +17,8 @@ CAMERA_INFO = "/camera/camera_info"
 CMD_VEL = "/cmd_vel"
 JOINT_COMMANDS = "/joint_commands"
 JOINT_TORQUES = "/joint_torques"
+ACTIONS = ("/robot_actions", "/ml_actions", "/control_commands")
+"""Arrays of joint targets or torques; the robot's parameters `action_joints` and `action_kind` say which."""
 EMERGENCY_STOP = "/emergency_stop"
 SAFETY_STATE = "/safety_state"
 SAFETY_HEARTBEAT = "/safety_heartbeat"

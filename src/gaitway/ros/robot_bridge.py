@@ -25,6 +25,7 @@ from std_srvs.srv import Trigger
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.environment import RosError
+from gaitway.ros.joint_command import JointCommand, read_command
 from gaitway.ros.node_main import LateTicks, steady_s, steady_timer
 from gaitway.safety import RobotMode, RobotModes, RobotTimeouts, SafetyError, Stop
 
@@ -52,13 +53,14 @@ class RobotBridge(Node, ABC):
     """Node `robot`, to be extended by a driver."""
 
     holds_home = False
-    """Whether a held robot goes to its home pose without being commanded. A real one would jump there when its driver
-    starts: it only resists motion until a controller commands it."""
+    """Whether a held robot keeps joints that nobody commands at its home pose. A real one would jump there when its
+    driver starts: they only resist motion until a controller commands them."""
 
     def __init__(self) -> None:
         super().__init__(names.ROBOT)
         self.robot = get_robot(self.fixed("robot", "h23", "Robot behind this node."))
         self._order = self._positional_order()
+        self._declare_actions()
         self.modes = RobotModes(
             RobotTimeouts(
                 command_s=self.fixed("command_timeout_s", 0.1, "Age of a stale command [s]."),
@@ -67,8 +69,7 @@ class RobotBridge(Node, ABC):
         )
         self._declare_gains()
         self._home = np.array(self.robot.home_joint_pos)
-        self._target = self._home.copy()  # NaN where a command leaves the position unset
-        self._effort = np.zeros(self.robot.num_joints)
+        self._newest = JointCommand.nothing(self.robot)
         self._held_pose = self._home.copy()
         self._beat: int | None = None
         self._damping_s: float | None = None
@@ -158,6 +159,21 @@ class RobotBridge(Node, ABC):
         joints = self.fixed("joints", list(self.robot.joint_names), "Order of positional arrays.")
         return joint_order(joints, self.robot.joint_names, f"the parameter joints of {self.robot.name}")
 
+    def _declare_actions(self) -> None:
+        default = [self.robot.joint_names[i] for i in self._order]
+        topics = ", ".join(names.ACTIONS)
+        self._action_joints = list(self.fixed("action_joints", default, f"Joints of the arrays on {topics}."))
+        kind = self.fixed(
+            "action_kind", "position", "What those arrays hold: position [rad] or effort [N m]."
+        )
+        if kind not in ("position", "effort"):
+            raise RosError(f"the parameter action_kind must be position or effort; it is {kind!r}")
+        self._actions_are_torques = kind == "effort"
+        try:
+            read_command(self.robot, self._action_joints, (), ())
+        except SafetyError as error:
+            raise RosError(f"the parameter action_joints has {error}") from error
+
     def _declare_gains(self) -> None:
         self._gains = {
             "stiffness": np.array(self.robot.stiffness),
@@ -200,6 +216,8 @@ class RobotBridge(Node, ABC):
         self.create_subscription(
             Float64MultiArray, names.JOINT_TORQUES, self._on_joint_torques, names.COMMAND
         )
+        for topic in names.ACTIONS:
+            self.create_subscription(Float64MultiArray, topic, self._on_action, names.COMMAND)
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, names.EVENT)
         self.create_subscription(UInt64, names.SAFETY_HEARTBEAT, self._on_heartbeat, names.EVENT)
         for service, action in (
@@ -219,35 +237,18 @@ class RobotBridge(Node, ABC):
     def _on_joint_torques(self, message: Float64MultiArray) -> None:
         self._command([self.robot.joint_names[i] for i in self._order], (), message.data)
 
+    def _on_action(self, message: Float64MultiArray) -> None:
+        position, effort = ((), message.data) if self._actions_are_torques else (message.data, ())
+        self._command(self._action_joints, position, effort)
+
     def _command(self, joints, position, effort) -> None:
         """Take a command in, or stop on a malformed one."""
-        index = {name: i for i, name in enumerate(self.robot.joint_names)}
-        unknown = [name for name in joints if name not in index]
-        sizes = (len(position), len(effort))
-        if unknown or len(set(joints)) != len(joints):
-            self._malformed(f"unknown or repeated joints: {', '.join(unknown or joints)}")
-            return
-        if any(size not in (0, len(joints)) for size in sizes):
-            self._malformed(f"{len(joints)} joints with {sizes} positions and efforts")
-            return
-        target = np.full(self.robot.num_joints, np.nan)
-        torque = np.zeros(self.robot.num_joints)
-        order = [index[name] for name in joints]
-        if len(position):
-            target[order] = position
-        if len(effort):
-            given = np.asarray(effort, dtype=float)
-            torque[order] = np.where(np.isnan(given), 0.0, given)
-        if np.isinf(target).any() or np.isinf(torque).any():
-            self._malformed("an infinite position or effort")
-            return
-        self._target = np.clip(target, self.robot.position_lower, self.robot.position_upper)
-        limit = np.array(self.robot.effort_limit)
-        self._effort = np.clip(torque, -limit, limit)
-        self.modes.command_received(steady_s())
-
-    def _malformed(self, reason: str) -> None:
-        self.trip("command_format", f"malformed command: {reason}")
+        try:
+            self._newest = read_command(self.robot, joints, position, effort)
+        except SafetyError as error:
+            self.trip("command_format", f"malformed command: {error}")
+        else:
+            self.modes.command_received(steady_s())
 
     def _on_emergency_stop(self, message: Bool) -> None:
         if message.data:
@@ -289,12 +290,15 @@ class RobotBridge(Node, ABC):
     def _servos(self, now_s: float) -> ServoCommand:
         """Gains and targets by mode."""
         stiffness, damping = self._gains["stiffness"], self._gains["damping"]
-        target, effort = self._home, np.zeros_like(self._effort)
-        resting = self.modes.mode is RobotMode.HELD and not self.holds_home
+        target, effort = self._home, np.zeros(self.robot.num_joints)
+        held = self.modes.mode is RobotMode.HELD
+        resting = held and not self.holds_home
         if self.modes.obeys_commands(now_s):
-            unset = np.isnan(self._target)
-            stiffness = np.where(unset, 0.0, stiffness)
-            target, effort = np.where(unset, self._home, self._target), self._effort
+            newest = self._newest
+            unset = np.isnan(newest.target)
+            free = unset & newest.named if held and self.holds_home else unset
+            stiffness = np.where(free, 0.0, stiffness)
+            target, effort = np.where(unset, self._home, newest.target), newest.effort
         elif self.modes.mode is RobotMode.POSITION_HOLD:
             target = self._held_pose
         elif self.modes.mode is RobotMode.DAMPING or resting:

@@ -8,6 +8,7 @@ whose default comes from the robot and the policy.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -97,6 +98,9 @@ class SafetySupervisor(Node):
         self.create_subscription(
             Float64MultiArray, names.JOINT_TORQUES, with_publisher(self._on_torques), names.WATCH_IN
         )
+        for topic in names.ACTIONS:
+            heard = with_publisher(functools.partial(self._on_action, topic))
+            self.create_subscription(Float64MultiArray, topic, heard, names.WATCH_IN)
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_stop, names.EVENT)
         self.create_subscription(DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED)
         self.create_service(Trigger, names.SUPERVISOR_RESET, self._reset)
@@ -164,6 +168,12 @@ class SafetySupervisor(Node):
         now_s = steady_s()
         self._supervisor.publisher(names.JOINT_TORQUES, publisher, now_s)
         self._supervisor.torques(message.data, now_s)
+        self._announce()
+
+    def _on_action(self, topic: str, message: Float64MultiArray, publisher: bytes) -> None:
+        now_s = steady_s()
+        self._supervisor.publisher(topic, publisher, now_s)
+        self._supervisor.actions(message.data, now_s)
         self._announce()
 
     def _on_stop(self, message: Bool) -> None:

@@ -37,6 +37,8 @@ class RobotTimeouts:
     """Age of the newest command [s]."""
     heartbeat_s: float = 0.5
     """Age of the newest supervisor heartbeat [s]."""
+    held_command_s: float = 0.25
+    """Age of the newest command that a held robot still obeys [s]; slow agents command at 10 Hz."""
 
 
 class RobotModes:
@@ -44,6 +46,7 @@ class RobotModes:
 
     def __init__(self, timeouts: RobotTimeouts):
         self.timeouts = timeouts
+        self._held_command_s = max(timeouts.held_command_s, timeouts.command_s)
         self.mode = RobotMode.HELD
         self.on_gantry = True
         self.stop: Stop | None = None
@@ -139,7 +142,7 @@ class RobotModes:
         """Whether the newest command moves the joints now."""
         if self.mode is RobotMode.ACTIVE:
             return True
-        fresh = self._command_s is not None and now_s - self._command_s <= self.timeouts.command_s
+        fresh = self._command_s is not None and now_s - self._command_s <= self._held_command_s
         return self.mode is RobotMode.HELD and fresh
 
     def _ages(self, now_s: float) -> list[tuple[str, float | None, float]]:

@@ -139,6 +139,13 @@ class Supervisor:
             asked = np.asarray(effort, dtype=float)
             self._judge(self._checks.command_effort(asked, of_any_joint=True), now_s)
 
+    def actions(self, values: Floats, now_s: float) -> None:
+        """Judge an array whose joints and kind only the robot knows; NaN means unset."""
+        self._forget_old_commands(now_s)
+        self._heard_command_s = now_s
+        infinite = bool(np.isinf(np.asarray(values, dtype=float)).any())
+        self._verdict("command_actions", "an infinite action" if infinite else None, now_s)
+
     def publisher(self, topic: str, identity: bytes, now_s: float) -> None:
         """Judge who sent a command: one publisher at a time, and another only after a silence."""
         before, heard_s = self._publishers.get(topic, (identity, now_s))

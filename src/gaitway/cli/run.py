@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from gaitway.ros.environment import require_ros
@@ -82,13 +82,15 @@ def _topics(node: Any) -> Table:
 
 
 def _parameters(node: Any) -> Table:
-    table = Table("parameter", "default", "what it is", box=None)
+    table = Table(Column("parameter", no_wrap=True), "default", "what it is", box=None)
     for name in sorted(node._parameters):
         if name == "use_sim_time" or name.startswith(("qos_overrides.", "start_type_description")):
             continue
         descriptor = node.describe_parameter(name)
         spans = [*descriptor.floating_point_range, *descriptor.integer_range]
         limits = "".join(f" {span.from_value:g} to {span.to_value:g}." for span in spans)
-        value = node.get_parameter(name).value
-        table.add_row(Text(name), Text(f"{value}"), Text(descriptor.description + limits))
+        value = node._parameters[name].value
+        table.add_row(
+            Text(name), Text("" if value is None else f"{value}"), Text(descriptor.description + limits)
+        )
     return table

@@ -37,6 +37,7 @@ NODES = {
         "gaitway.ros.agents.reactive_navigator:ReactiveNavigator",
         "walks, and turns away from obstacles",
     ),
+    "joint_pid": ("gaitway.ros.agents.joint_pid:JointPid", "a PID controller for each joint"),
     "walk_to": ("gaitway.ros.walk_to:WalkTo", "walks to a point by sending /cmd_vel"),
 }
 """Entry point and summary by name."""

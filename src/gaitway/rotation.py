@@ -1,17 +1,21 @@
 """Rotations by unit quaternions wxyz, on any array library.
 
 `quat` turns vectors from the frame it is the orientation of into the frame it is given in: with
-`base_quat_w` the orientation of the base in the world, `rotate(base_quat_w, v_b)` is `v_w`.
+`base_quat_w` the orientation of the base in the world, `rotate(base_quat_w, v_b)` is `v_w`. One rotation may also be
+given as a tuple of floats, which is the same to the last bit and spares what small arrays cost.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from array_api_compat import array_namespace
 
 Array = Any
-"""An array of any library that array-api-compat knows."""
+"""An array of any library that array-api-compat knows; for one robot also a tuple of floats."""
+
+_IDENTITY = (1.0, 0.0, 0.0, 0.0)
 
 
 def rotate(quat: Array, vector: Array) -> Array:
@@ -19,21 +23,26 @@ def rotate(quat: Array, vector: Array) -> Array:
 
     Args:
         quat: unit quaternions wxyz. Shape (..., 4).
-        vector: vectors. Shape (..., 3).
+        vector: vectors; a tuple stands for the same one each time. Shape (..., 3).
 
     Returns:
-        The rotated vectors. Shape (..., 3).
+        The rotated vectors, a tuple where `quat` is one. Shape (..., 3).
     """
-    xp = array_namespace(quat, vector)
+    one = isinstance(quat, tuple)
+    if one and quat == _IDENTITY:
+        return vector
     w, x, y, z = _components(quat)
     a, b, c = _components(vector)
     tx, ty, tz = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)  # 2 u x v
-    rotated = [a + w * tx + y * tz - z * ty, b + w * ty + z * tx - x * tz, c + w * tz + x * ty - y * tx]
-    return xp.stack(rotated, axis=-1)
+    rotated = (a + w * tx + y * tz - z * ty, b + w * ty + z * tx - x * tz, c + w * tz + x * ty - y * tx)
+    return rotated if one else array_namespace(quat).stack(rotated, axis=-1)
 
 
 def conjugate(quat: Array) -> Array:
     """The inverse rotation of unit quaternions wxyz. Shape (..., 4)."""
+    if isinstance(quat, tuple):
+        w, x, y, z = quat
+        return w, -x, -y, -z
     xp = array_namespace(quat)
     return xp.concat([quat[..., :1], -quat[..., 1:]], axis=-1)
 
@@ -67,5 +76,5 @@ def about_z(vector: Array, angle: Array) -> Array:
     return xp.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
 
 
-def _components(array: Array) -> list[Array]:
-    return [array[..., i] for i in range(array.shape[-1])]
+def _components(array: Array) -> Sequence[Array]:
+    return array if isinstance(array, tuple) else [array[..., i] for i in range(array.shape[-1])]

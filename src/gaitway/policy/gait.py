@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from gaitway.rotation import Array
@@ -30,20 +31,33 @@ class Gait:
 
 
 def is_standing(command: Array) -> Array:
-    """Whether velocity commands (n, 3) mean standing. Shape (n,), bool."""
+    """Whether velocity commands (n, 3) mean standing. Shape (n,), bool; of a tuple, one bool."""
+    if isinstance(command, tuple):
+        x, y, z = command
+        return x * x + y * y + z * z < STANDING_SPEED**2
     xp = array_namespace(command)
     return xp.sum(command * command, axis=-1) < STANDING_SPEED**2
 
 
 def gait_clock(phase: Array, command: Array) -> Array:
-    """What a policy observes of the phase [rad], shape (n,): (sin, cos), or zeros to stand. Shape (n, 2)."""
+    """What a policy observes of the phase [rad], shape (n,): (sin, cos), or zeros to stand. Shape (n, 2).
+
+    Of one robot, whose command is a tuple and whose phase a float, a tuple.
+    """
+    if isinstance(command, tuple):
+        return (0.0, 0.0) if is_standing(command) else (float(np.sin(phase)), float(np.cos(phase)))
     xp = array_namespace(phase)
     clock = xp.stack([xp.sin(phase), xp.cos(phase)], axis=-1)
     return xp.where(is_standing(command)[:, None], xp.zeros_like(clock), clock)
 
 
 def advance_phase(phase: Array, start: Array, command: Array, period_s: float, step_dt: float) -> Array:
-    """The phase [rad] one control step later; it waits at `start` while the robot is to stand. Shape (n,)."""
-    xp = array_namespace(phase)
+    """The phase [rad] one control step later; it waits at `start` while the robot is to stand. Shape (n,).
+
+    Of one robot, whose command is a tuple and whose phases are floats, a float.
+    """
     later = (phase + 2.0 * math.pi * step_dt / period_s) % (2.0 * math.pi)
+    if isinstance(command, tuple):
+        return start if is_standing(command) else later
+    xp = array_namespace(phase)
     return xp.where(is_standing(command), start, later)

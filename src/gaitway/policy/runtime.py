@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
 
 from gaitway.policy.batch import Advance, PolicyBatch
 from gaitway.policy.gait import advance_phase, gait_clock
-from gaitway.policy.observation import ObservationBuilder
+from gaitway.policy.single import SingleNetwork, SingleObservation
 from gaitway.policy.spec import PolicyError, PolicySpec
 from gaitway.policy.terms import Sensors
 
+_STANDING = (0.0, 0.0, 0.0)
 
-@dataclass(frozen=True)
-class PolicyStep:
+
+class PolicyStep(NamedTuple):
     """What one control step computed, in the policy's joint order."""
 
     obs: np.ndarray
@@ -32,14 +33,22 @@ class PolicyRuntime:
     def __init__(self, spec: PolicySpec, session: onnxruntime.InferenceSession):
         self.spec = spec
         self._network = session_network(session)
-        self._builder = ObservationBuilder(spec.observation)
-        self._home = np.array(spec.robot.home_joint_pos)
-        self._mounting = np.array(spec.robot.imu_mounting_quat)
+        self._single = SingleNetwork(spec, session)
+        self._observation = SingleObservation(spec.observation, self._single.obs)
+        self._upper = np.full(len(spec.action.joint_names), spec.action.clip, dtype=np.float32)
+        self._lower = -self._upper
         self._scale = np.array(spec.action.scale)
         self._offset = np.array(spec.action.offset)
-        self._last_action = np.zeros(len(spec.action.joint_names))
-        self._start_phase = self._phase = np.zeros(1)
-        self._state = self._start_state = np.zeros((1, *spec.state_shape), dtype=np.float32)
+        self._start_phase = self._phase = 0.0
+        self._sensors = Sensors(
+            joint_pos=np.zeros(0),
+            joint_vel=np.zeros(0),
+            imu_quat_w=(),
+            imu_ang_vel=(),
+            last_action=np.zeros(len(spec.action.joint_names)),
+            home_joint_pos=np.array(spec.robot.home_joint_pos),
+            imu_mounting_quat=tuple(spec.robot.imu_mounting_quat),
+        )
 
     def reset(self, start_phase: float = 0.0) -> None:
         """Begin an episode: history, last action and recurrent state are forgotten.
@@ -47,10 +56,10 @@ class PolicyRuntime:
         Args:
             start_phase: gait phase of the first stride [rad]: 0 to swing the left foot first, pi the right.
         """
-        self._builder.reset()
-        self._last_action = np.zeros_like(self._last_action)
-        self._start_phase = self._phase = np.array([start_phase])
-        self._state = self._start_state
+        self._observation.reset()
+        self._single.reset()
+        self._sensors.last_action = np.zeros(len(self._scale))
+        self._start_phase = self._phase = start_phase
 
     def step(
         self,
@@ -77,30 +86,23 @@ class PolicyRuntime:
             Observation, action and joint targets. What is not finite is not caught here: the Guard behind
             the runtime looks at measurements and targets both.
         """
-        given = np.zeros((1, 3)) if command is None else np.asarray(command, dtype=np.float64)[None]
-        if self.spec.command is not None:
-            given = self.spec.command.clip(given)
-        gait = self.spec.gait
-        sensors = Sensors(
-            command=given,
-            gait_clock=gait_clock(self._phase, given) if gait else None,
-            joint_pos=np.asarray(joint_pos, dtype=np.float64)[None],
-            joint_vel=np.asarray(joint_vel, dtype=np.float64)[None],
-            imu_quat_w=np.asarray(imu_quat_w, dtype=np.float64)[None],
-            imu_ang_vel=np.asarray(imu_ang_vel, dtype=np.float64)[None],
-            last_action=self._last_action[None],
-            home_joint_pos=self._home,
-            imu_mounting_quat=self._mounting,
-            base_lin_vel_b=None if base_lin_vel_b is None else np.asarray(base_lin_vel_b)[None],
-        )
-        obs = self._builder.build(sensors)
-        output, self._state = self.advance(obs, self._state)
-        self._last_action = action = output[0].astype(np.float64)
-        if gait:
+        spec, sensors = self.spec, self._sensors
+        sensors.joint_pos, sensors.joint_vel = joint_pos, joint_vel
+        sensors.imu_quat_w = _floats(imu_quat_w)
+        sensors.imu_ang_vel = _floats(imu_ang_vel)
+        sensors.base_lin_vel_b = None if base_lin_vel_b is None else _floats(base_lin_vel_b)
+        given = _STANDING if command is None else _floats(command)
+        sensors.command = given = given if spec.command is None else spec.command.clip(given)
+        if spec.gait is not None:
+            sensors.gait_clock = gait_clock(self._phase, given)
             self._phase = advance_phase(
-                self._phase, self._start_phase, given, gait.period_s, self.spec.step_dt
+                self._phase, self._start_phase, given, spec.gait.period_s, spec.step_dt
             )
-        return PolicyStep(obs[0], action, self._offset + self._scale * action)
+        self._observation.build(sensors)
+        output = self._single.run()
+        output.clip(self._lower, self._upper, out=output)
+        sensors.last_action = action = output.astype(np.float64)
+        return PolicyStep(self._single.obs.copy(), action, self._offset + self._scale * action)
 
     def batch(self) -> PolicyBatch:
         """The network, to act on many robots that begin an episode; apart from the one that `step` controls."""
@@ -137,6 +139,10 @@ class PolicyRuntime:
         action, next_state = self._network(obs, state)
         bound = np.float32(self.spec.action.clip)
         return np.clip(action, -bound, bound), next_state
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(values.tolist() if isinstance(values, np.ndarray) else values)
 
 
 def session_network(session: onnxruntime.InferenceSession) -> Advance:

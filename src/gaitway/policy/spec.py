@@ -10,6 +10,7 @@ import numpy as np
 
 from gaitway.errors import GaitwayError
 from gaitway.policy.gait import Gait
+from gaitway.rotation import Array
 
 SCHEMA_VERSION = 3
 
@@ -145,8 +146,16 @@ class CommandSpec:
     ang_vel_z: tuple[float, float]
     """Yaw rate, counter-clockwise [rad/s]."""
 
-    def clip(self, command: np.ndarray) -> np.ndarray:
-        """The nearest command within the ranges. Shape (..., 3)."""
+    def clip(self, command: Array) -> Array:
+        """The nearest command within the ranges; NaN stays. Shape (..., 3), or a tuple."""
+        if isinstance(command, tuple):
+            (x, y, yaw), (x_from, x_to) = command, self.lin_vel_x
+            (y_from, y_to), (yaw_from, yaw_to) = self.lin_vel_y, self.ang_vel_z
+            return (
+                x if x_from <= x <= x_to else max(min(x, x_to), x_from),
+                y if y_from <= y <= y_to else max(min(y, y_to), y_from),
+                yaw if yaw_from <= yaw <= yaw_to else max(min(yaw, yaw_to), yaw_from),
+            )
         lower, upper = zip(self.lin_vel_x, self.lin_vel_y, self.ang_vel_z, strict=True)
         return np.clip(command, lower, upper)
 

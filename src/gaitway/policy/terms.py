@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace
-
 from gaitway import rotation
 from gaitway.errors import GaitwayError, UnknownNameError
 from gaitway.rotation import Array
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Sensors:
-    """One instant's raw sensor values of `n` robots, and the two constants that give them meaning."""
+    """One instant's raw sensor values of `n` robots, and the two constants that give them meaning.
+
+    For one robot there is a short form: without the leading dimension, and what is not per joint as tuples of floats.
+    """
 
     joint_pos: Array
     """Joint positions [rad], in the policy's joint order. Shape (n, num_joints)."""
@@ -83,9 +84,7 @@ def base_ang_vel(sensors: Sensors) -> Array:
 
 def projected_gravity(sensors: Sensors) -> Array:
     """Unit vector of gravity in base frame; (0, 0, -1) when upright, and free of yaw."""
-    xp = array_namespace(sensors.imu_quat_w)
-    down_w = xp.asarray([0.0, 0.0, -1.0], dtype=sensors.imu_quat_w.dtype)
-    down_imu = rotation.rotate(rotation.conjugate(sensors.imu_quat_w), down_w)
+    down_imu = rotation.rotate(rotation.conjugate(sensors.imu_quat_w), (0.0, 0.0, -1.0))
     return rotation.rotate(sensors.imu_mounting_quat, down_imu)
 
 

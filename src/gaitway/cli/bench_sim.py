@@ -149,3 +149,6 @@ def _table(speeds: dict[str, dict[str, Any]], repetitions: int) -> Table:
         row = f"{figures['steps_per_second']:,.0f}", str(figures["num_envs"]), figures["workers"]
         table.add_row(name, *row)
     return table
+
+
+COMMAND = BenchSim

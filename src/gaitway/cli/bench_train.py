@@ -191,3 +191,6 @@ def _table(result: dict[str, Any]) -> Table:
         table.add_row(name, f"{value:.1f}", f"{value / parts['whole']:.0%}")
     table.add_row("bare physics", f"{1e6 / result['bare_steps_per_second']:.1f}", "")
     return table
+
+
+COMMAND = BenchTrain

@@ -38,6 +38,10 @@ NODES = {
         "walks, and turns away from obstacles",
     ),
     "joint_pid": ("gaitway.ros.agents.joint_pid:JointPid", "a PID controller for each joint"),
+    "parameterised_agent": (
+        "gaitway.ros.agents.parameterised_agent:ParameterisedAgent",
+        "steps in place, by parameters that change while it runs",
+    ),
     "walk_to": ("gaitway.ros.walk_to:WalkTo", "walks to a point by sending /cmd_vel"),
 }
 """Entry point and summary by name."""

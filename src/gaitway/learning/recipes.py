@@ -33,10 +33,12 @@ for _task in ("navigate", "navigate_walking"):
     )
     RECIPES[_task, "q_learning"] = TrainConfig(
         task=_task,
-        env_steps=2_000_000,
+        env_steps=3_000_000,
         num_envs=128,
-        settings=QLearningConfig(
-            bins=(2, 3, 3, *[2] * 8, 1, 1, 1), upper=(3.0, 1.0, 1.0, *[1.6] * 8, 2.0, 2.0, 2.0)
+        settings=QLearningConfig(  # the goal's direction, what is near, and the last skill by its velocity
+            bins=(1, 3, 3, *[2] * 8, 3, 3, 1),
+            lower=(0.0, -1.0, -1.0, *[0.0] * 8, -0.6, -0.6, -2.0),
+            upper=(6.0, 1.0, 1.0, *[1.4] * 8, 0.6, 0.6, 2.0),
         ),
     )
 RECIPES["walk_rough", "ppo"] = replace(RECIPES["walk", "ppo"], task="walk_rough")

@@ -73,6 +73,7 @@ class RobotBridge(Node, ABC):
         self._held_pose = self._home.copy()
         self._beat: int | None = None
         self._damping_s: float | None = None
+        self._logged: Stop | None = None
         self._late_ticks = LateTicks(0.0)
         self._make_interfaces()
 
@@ -117,19 +118,19 @@ class RobotBridge(Node, ABC):
     def drive(self) -> None:
         """Judge the watchdogs, and move the joints as the robot's mode has it."""
         now_s = steady_s()
-        stopped = self.modes.stop
         if self._late_ticks.may_judge(now_s):
             self.modes.tick(now_s)
-        if self.modes.stop is not stopped and self.modes.stop is not None:
-            self.get_logger().error(f"stopped: {self.modes.stop.message}")
         self.apply(self._servos(now_s))
         self._note_damping(now_s)
+        if self.modes.stop is not self._logged:  # a line of log can take long, so the joints come first
+            self._logged = self.modes.stop
+            if self._logged is not None:
+                self.get_logger().error(f"stopped: {self._logged.message}")
 
     def trip(self, check: str, message: str) -> None:
-        """Stop; the first reason is kept."""
+        """Stop, as soon as `drive` is called; the first reason is kept."""
         if self.modes.stop is None:
             self.modes.trip(Stop(check=check, message=message, time_s=steady_s()))
-            self.get_logger().error(f"stopped: {message}")
             self.publish_state()
 
     def fixed(self, name: str, default: Any, description: str) -> Any:

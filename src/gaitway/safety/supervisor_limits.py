@@ -11,6 +11,8 @@ from gaitway.policy import Envelope
 from gaitway.robots import Robot
 
 _ENVELOPE_MARGIN = 3.0
+_MOST_BASE_ANG_VEL = 10.0
+"""Of any policy [rad/s]: a body that turns so fast for four samples is past 45 degrees before a leg can move."""
 _EFFORT_MARGIN = 1.2
 _LEAST_HEIGHT_SHARE = 0.65
 _LEAST_RATE_SHARE = 0.8
@@ -66,6 +68,8 @@ class SupervisorLimits:
     def from_robot(robot: Robot, step_dt: float, envelope: Envelope | None = None) -> SupervisorLimits:
         """Limits of the robot, tightened to three times what a policy did in its evaluation.
 
+        How fast its base may turn no robot says, so that limit follows the policy both ways.
+
         Args:
             robot: the robot.
             step_dt: time between commands [s].
@@ -78,7 +82,7 @@ class SupervisorLimits:
             joint_vel = np.minimum(
                 joint_vel, np.maximum(_ENVELOPE_MARGIN * np.array(envelope.joint_vel), 2.0)
             )
-            base_ang_vel = min(base_ang_vel, max(_ENVELOPE_MARGIN * envelope.base_ang_vel, 1.0))
+            base_ang_vel = min(_MOST_BASE_ANG_VEL, max(_ENVELOPE_MARGIN * envelope.base_ang_vel, 1.0))
             tilt = min(tilt, max(_ENVELOPE_MARGIN * envelope.tilt, math.radians(20.0)))
         return SupervisorLimits(
             joint_names=robot.joint_names,

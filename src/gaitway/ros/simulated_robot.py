@@ -23,10 +23,18 @@ from gaitway.ros.node_main import run_node, steady_s
 from gaitway.ros.robot_bridge import RobotBridge, ServoCommand
 from gaitway.ros.simulated_perception import SimulatedPerception
 from gaitway.sim import Simulation, get_world
+from gaitway.sim.sensor_noise import Samples, SensorNoise
 
 _REMEMBERED_STAMPS = 200
 _ODOM_HZ = 50.0
 _REPUBLISH_HZ = 50.0
+_NOISES = {
+    "joint_pos": "joint positions [rad]",
+    "joint_vel": "joint velocities [rad/s]",
+    "joint_effort": "joint torques [N m]",
+    "tilt": "the IMU's orientation, about its x and y axes [rad]",
+    "ang_vel": "the gyroscope [rad/s]",
+}
 
 
 class SimulatedRobot(RobotBridge):
@@ -41,6 +49,13 @@ class SimulatedRobot(RobotBridge):
         self._lockstep = self.fixed(
             "lockstep", False, "Advance one control step per command instead of in real time."
         )
+        self._noise = SensorNoise(
+            **{
+                quantity: self.fixed(f"noise.{quantity}", 0.0, f"Half-width of the noise on {what}.")
+                for quantity, what in _NOISES.items()
+            }
+        )
+        self._noise_rng = np.random.default_rng()
         world = get_world(
             self.fixed("world", "flat", "What stands around: flat, obstacles, or a .toml file.")
         )
@@ -145,14 +160,14 @@ class SimulatedRobot(RobotBridge):
         sim = self.sim
         if self._clock_out is not None:
             self._clock_out.publish(Clock(clock=stamp))
-        imu = Imu(orientation=messages.quat_message(sim.imu_quat_w[0]))
+        values = sim.joint_pos, sim.joint_vel, sim.joint_effort, sim.imu_quat_w, sim.imu_ang_vel
+        measured = self._noise.added(Samples(*(value[0] for value in values)), self._noise_rng)
+        imu = Imu(orientation=messages.quat_message(measured.imu_quat_w))
         imu.header.stamp, imu.header.frame_id = stamp, "imu_link"
-        imu.angular_velocity = messages.vector(sim.imu_ang_vel[0])
+        imu.angular_velocity = messages.vector(measured.imu_ang_vel)
         imu.linear_acceleration_covariance[0] = -1.0  # not measured
         self._imu.publish(imu)
-        joints = messages.joint_state(
-            stamp, self.robot.joint_names, sim.joint_pos[0], sim.joint_vel[0], sim.joint_effort[0]
-        )
+        joints = messages.joint_state(stamp, self.robot.joint_names, *measured[:3])
         self._published[self._stamp_ns] = steady_s()
         self._joint_states.publish(joints)
         if len(self._published) > _REMEMBERED_STAMPS:

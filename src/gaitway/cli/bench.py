@@ -15,6 +15,7 @@ BENCHES = {
     "train": "PPO, part by part, beside the bare physics and Stable-Baselines3",
     "policy": "a control step of a policy file beside a raw onnxruntime call",
     "ros": "latency and CPU of the nodes beside a bare exchange of messages",
+    "false-stops": "stops by the supervisor of robots that do nothing wrong, in robot-hours",
 }
 """What can be measured; module `bench_NAME` holds the COMMAND, which needs what it measures alone."""
 
@@ -31,7 +32,7 @@ def run(arguments: list[str]) -> None:
     name = arguments[0]
     if name not in BENCHES:
         raise UnknownNameError("measurement", name, BENCHES)
-    command = importlib.import_module(f"gaitway.cli.bench_{name}").COMMAND
+    command = importlib.import_module(f"gaitway.cli.bench_{name.replace('-', '_')}").COMMAND
     tyro.cli(command, prog=f"gaitway bench {name}", args=arguments[1:]).run()
 
 

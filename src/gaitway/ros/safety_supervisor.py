@@ -20,7 +20,7 @@ from std_msgs.msg import Bool, Float64MultiArray, UInt64
 from std_srvs.srv import Trigger
 
 from gaitway import rotation
-from gaitway.policy import Envelope, check_binding, load_policy
+from gaitway.policy import check_binding, load_policy
 from gaitway.robots import Robot, get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.environment import RosError
@@ -69,7 +69,7 @@ class SafetySupervisor(Node):
             spec = load_policy(path).spec
             check_binding(spec, robot)
             step_dt = spec.step_dt
-            envelope = _reordered(spec.envelope, spec.robot.joint_names, robot.joint_names)
+            envelope = spec.envelope.reordered(spec.robot.joint_names, robot.joint_names)
         self._mounting_inverse = rotation.conjugate(np.array(robot.imu.quat))
         limits = self._configured(SupervisorLimits.from_robot(robot, step_dt, envelope))
         self._supervisor = Supervisor(limits, self._height_estimate(robot))
@@ -249,16 +249,6 @@ class SafetySupervisor(Node):
         )
         diagnostics.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(diagnostics)
-
-
-def _reordered(envelope: Envelope, joints: tuple[str, ...], wanted: tuple[str, ...]) -> Envelope:
-    """The envelope with its per-joint fields in another joint order."""
-    order = [joints.index(name) for name in wanted]
-    return dataclasses.replace(
-        envelope,
-        joint_vel=tuple(envelope.joint_vel[i] for i in order),
-        joint_pos_target_step=tuple(envelope.joint_pos_target_step[i] for i in order),
-    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from gaitway.safety.guard import LIMITS, Guard, GuardLimits, GuardResult, Safety
 from gaitway.safety.robot_modes import RobotMode, RobotModes, RobotTimeouts
 from gaitway.safety.stop import Stop
 from gaitway.safety.supervisor import Supervisor
+from gaitway.safety.supervisor_batch import SupervisorBatch
 from gaitway.safety.supervisor_limits import SupervisorLimits
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "SafetyError",
     "Stop",
     "Supervisor",
+    "SupervisorBatch",
     "SupervisorLimits",
     "limit_targets",
 ]

@@ -17,7 +17,7 @@ class TargetGuard:
         self._limits = GuardLimits.from_robot(robot)
         self._step_dt = step_dt
         self.joint_pos_target = np.tile(robot.home_joint_pos, (num_envs, 1))
-        """Targets that were sent last [rad]; before the first ones, the measured pose."""
+        """Targets that were sent last [rad]; before an episode's first ones, the measured pose."""
 
     def begin(self, sim: Simulation, env_ids: np.ndarray) -> None:
         """Begin anew at the measured pose, as the Guard does."""
@@ -32,4 +32,4 @@ class TargetGuard:
             self._limits, target, self.joint_pos_target, sim.measured_joint_pos, sim.joint_vel, self._step_dt
         )
         self.joint_pos_target[:] = allowed
-        return allowed, violated.any(axis=(0, 2))
+        return allowed, np.asarray(violated.any(axis=(0, 2)))

@@ -1,0 +1,43 @@
+"""Stops that nothing called for are told from those before a fall."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gaitway.policy import load_policy
+from gaitway.policy.shipped import find_policy
+from gaitway.robots import h23
+from gaitway.tasks import get_task, zero_action
+from gaitway.tasks.false_stops import count_false_stops
+
+ROBOT = h23()
+WALK = get_task("walk")
+RUNTIME = load_policy(find_policy("walk"))
+
+
+def test_robots_that_fall_are_stopped_before_and_rightly() -> None:
+    count = count_false_stops(
+        lambda obs: zero_action(obs, ROBOT.num_joints),
+        RUNTIME.spec,
+        WALK,
+        ROBOT,
+        robot_s=32 * 9.0,
+        num_robots=32,
+    )
+    assert count.falls > 10
+    assert count.falls_stopped == count.falls
+    assert count.false_stops == 0
+    assert sum(count.by_check.values()) == count.stops >= count.falls
+
+
+def test_robots_that_walk_are_not_stopped_and_with_limits_that_are_too_tight_falsely() -> None:
+    tight = replace(RUNTIME.spec.envelope, base_ang_vel=0.0)
+    counts = [
+        count_false_stops(RUNTIME.batch(), spec, WALK, ROBOT, robot_s=16 * 5.0, num_robots=16)
+        for spec in (RUNTIME.spec, replace(RUNTIME.spec, envelope=tight))
+    ]
+    assert counts[0].stops == 0
+    assert counts[1].false_stops > 5
+    assert counts[1].false_by_check == {"base_angular_velocity": counts[1].false_stops}
+    assert all(example["value"] > example["limit"] == 1.0 for example in counts[1].examples)  # type: ignore[operator]
+    assert 80.0 <= counts[0].robot_s < 81.0

@@ -64,7 +64,7 @@ def write_results() -> None:
     """Write the page."""
     parts = [
         "# Measured results",
-        "Written by `make accept-01`, `accept-02` and `accept-03` from their records in `docs/results/`, which hold more "
+        "Written by `make accept-01` to `accept-04` from their records in `docs/results/`, which hold more "
         "figures, the commit, the machine and the versions.",
         *demo_section(),
         *task_speed_section(),
@@ -78,6 +78,7 @@ def write_results() -> None:
         *resume_section(),
         *navigate_section(),
         *memory_section(),
+        *false_stops_section(),
     ]
     write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
 
@@ -353,6 +354,41 @@ def memory_section() -> list[str]:
             machine_line([run]),
         ]
     return parts
+
+
+def false_stops_section() -> list[str]:
+    """Stops of robots that do nothing wrong."""
+    batches, sittings = (
+        records("accept-04-false-stops-[0-9]*.json"),
+        records("accept-04-false-stops-live-*.json"),
+    )
+    rows = []
+    if batches:
+        total = {
+            name: sum(run[name] for run in batches)
+            for name in ("robot_hours", "false_stops", "falls", "falls_stopped")
+        }
+        fell = f"{total['falls']} falls, {total['falls_stopped']} of them stopped before"
+        rows.append(
+            [f"{total['robot_hours']:.0f} robot-hours in simulation", str(total["false_stops"]), fell]
+        )
+    if sittings:
+        minutes = sum(run["seconds"] for run in sittings) / 60.0
+        commands, late = (sum(run[name] for run in sittings) for name in ("commands", "late_commands"))
+        rows.append(
+            [
+                f"{minutes:.0f} live minutes over ROS 2",
+                str(sum(len(run["stops"]) for run in sittings)),
+                f"{100 * late / commands:.2f} % of commands late",
+            ]
+        )
+    if not rows:
+        return []
+    return [
+        "## False stops",
+        table(["walking and standing, with noise and pushes", "false stops (aim: 0)", ""], rows),
+        machine_line([*batches, *sittings]),
+    ]
 
 
 def machine_line(measured: list[dict[str, Any]]) -> str:

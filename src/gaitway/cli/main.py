@@ -31,7 +31,7 @@ VERBS = {
 _EXTRAS = {
     "mujoco": "sim", "gymnasium": "sim", "scipy": "sim", "torch": "train", "onnx": "train",
     "onnxscript": "train", "tensorboard": "train", "safetensors": "train", "matplotlib": "train",
-    "jinja2": "train", "rclpy": "ros", "envpool": "bench", "viser": "dashboard", "mjviser": "dashboard",
+    "jinja2": "train", "rclpy": "ros", "rosbags": "record", "envpool": "bench", "viser": "dashboard", "mjviser": "dashboard",
     "stable_baselines3": "adapters", "rsl_rl": "adapters", "tensordict": "adapters",
 }  # fmt: skip
 

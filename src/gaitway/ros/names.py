@@ -38,6 +38,9 @@ CONTROLLER = "policy_controller"
 SUPERVISOR = "safety_supervisor"
 ODOMETRY = "odometry_estimator"
 WALK_TO = "walk_to"
+FLIGHT_RECORDER = "flight_recorder"
+FLIGHT_RECORDING = "/flight_recorder/recording"
+"""Path of the newest recording of a stop."""
 SUPERVISOR_RESET = "/safety_supervisor/reset"
 
 SENSOR_OUT = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -45,6 +48,8 @@ SENSOR_OUT = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 SENSOR_IN = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 WATCH_IN = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Who judges every message keeps more than the newest."""
+RECORD_IN = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Who records takes everything, and never makes a publisher send again."""
 COMMAND = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 EVENT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED = QoSProfile(

@@ -17,6 +17,10 @@ NODES = {
         "gaitway.ros.safety_supervisor:SafetySupervisor",
         "watches sensors and commands, and stops the robot",
     ),
+    "flight_recorder": (
+        "gaitway.ros.flight_recorder:FlightRecorder",
+        "remembers the last 30 s of every topic, and writes them at a stop",
+    ),
     "policy_controller": (
         "gaitway.ros.policy_controller:PolicyController",
         "runs a policy file on a robot, at the policy's rate",

@@ -51,38 +51,59 @@ class LaunchCommand:
     """End after this time [s]; default never."""
     log_dir: Path = Path("runs/launch")
     """Folder for the processes' output."""
+    flight_recorder: bool = True
+    """Remember the last 30 s of every topic, and write them at a stop."""
+    stops_dir: Path = Path("runs/stops")
+    """Folder for what is written at a stop."""
 
     def run(self) -> None:
         """Run until told to end."""
         require_ros()
         from gaitway.ros.launching import launch_policy
+        from gaitway.ros.recordings import Recordings
 
         console = Console()
         policy = find_policy(self.policy)
         estimate = self.odometry == "estimated"
         around = [f"world:={self.world}", f"camera_hz:={float(self.camera_hz)}"]
+        stops_dir = self.stops_dir if self.flight_recorder else None
         with launch_policy(
-            policy, self.robot, self.log_dir, estimate_odometry=estimate, robot_parameters=around
+            policy,
+            self.robot,
+            self.log_dir,
+            estimate_odometry=estimate,
+            robot_parameters=around,
+            stops_dir=stops_dir,
         ) as launch:
+            recordings = Recordings(
+                launch.client, lambda path: console.print(f"the stop is recorded in {path}", soft_wrap=True)
+            )
             console.print(f"processes: {', '.join(launch.process_names)}; output in {self.log_dir}")
             domain = os.environ.get("ROS_DOMAIN_ID", "0")
             console.print(
                 f"in ROS domain {domain}. Stop the robot with a true on /emergency_stop, push it with a "
                 "geometry_msgs/Vector3 on /robot/push; Ctrl-C ends all"
             )
-            if self.to is not None:
-                self._walk(launch, console)
-            else:
-                launch.let_go()
-                console.print("active")
-                self._wait(launch)
+            try:
+                if self.to is not None:
+                    self._walk(launch, console)
+                else:
+                    launch.let_go()
+                    console.print("active")
+                    self._wait(launch, console)
+            except RosError:
+                if stops_dir is not None and launch.exit_code("flight_recorder") is None:
+                    recordings.wait_after_failure()
+                raise
         console.print("ended")
 
-    def _wait(self, launch: Launch) -> None:
+    def _wait(self, launch: Launch, console: Console) -> None:
         elapsed_s = 0.0
         while self.seconds is None or elapsed_s < self.seconds:
             launch.client.spin_for(0.2)
             launch.check()
+            for message in launch.lost():
+                console.print(message, style="yellow")
             elapsed_s += 0.2
 
     def _walk(self, launch: Launch, console: Console) -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +50,7 @@ class Launch:
         commands: Mapping[str, Sequence[str]],
         log_dir: Path,
         awaited: Mapping[str, str] | None = None,
+        optional: Collection[str] = (),
     ):
         """Prepare to run nodes.
 
@@ -57,6 +58,7 @@ class Launch:
             commands: parameters (`name:=value`) by module of `gaitway.ros`, in the order of starting.
             log_dir: folder for the processes' output.
             awaited: the Trigger service by which a node shows that it is up, before the next is started.
+            optional: modules that the robot does not need; where one ends, `lost` says so and the others go on.
 
         Raises:
             RosError: there is no ROS 2 to run on.
@@ -65,6 +67,8 @@ class Launch:
         self._commands = commands
         self._log_dir = log_dir
         self._awaited = awaited or {}
+        self._optional = frozenset(optional)
+        self._lost: set[str] = set()
         self._processes: list[_Process] = []
         self._client: RobotClient | None = None
 
@@ -166,9 +170,24 @@ class Launch:
         """
         for process in self._processes:
             code = process.popen.poll()
+            if process.name in self._optional:
+                continue
             if code is not None and not (process.errand and code in (0, 1)):
                 tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-12:])
                 raise RosError(f"{process.name} ended with code {code}; {process.log} ends:\n{tail}")
+
+    def lost(self) -> list[str]:
+        """What to tell a person of optional processes that have ended since the last call."""
+        ended = [
+            process
+            for process in self._processes
+            if process.name in self._optional - self._lost and process.popen.poll() is not None
+        ]
+        self._lost |= {process.name for process in ended}
+        return [
+            f"{process.name} ended with code {process.popen.poll()}; the robot goes on without it. See {process.log}"
+            for process in ended
+        ]
 
     def kill(self, name: str) -> None:
         """End one process at once, as a crash would."""
@@ -197,6 +216,7 @@ def launch_policy(
     *,
     estimate_odometry: bool = False,
     robot_parameters: Sequence[str] = (),
+    stops_dir: Path | None = None,
 ) -> Launch:
     """A simulated robot, its supervisor and its controller.
 
@@ -208,6 +228,7 @@ def launch_policy(
         estimate_odometry: whether `/odom` comes from the odometry estimator, as on a real robot; the simulation's
             ground truth is then on `/odom/ground_truth`.
         robot_parameters: further `name:=value` for the simulated robot.
+        stops_dir: folder in which a flight recorder writes what led to a stop; default no recorder.
 
     Raises:
         UnknownNameError: there is no such robot.
@@ -228,8 +249,12 @@ def launch_policy(
 
         commands["simulated_robot"].append(f"odom_topic:={names.ODOM_TRUTH}")
         commands["odometry_estimator"] = [robot_argument]
+    if (
+        stops_dir is not None
+    ):  # the last to start is the first to end: it does not record the end of the others
+        commands["flight_recorder"] = [f"folder:={stops_dir.resolve()}"]
     awaited = {"simulated_robot": "/robot/activate", "safety_supervisor": "/safety_supervisor/reset"}
-    return Launch(commands, log_dir, awaited)
+    return Launch(commands, log_dir, awaited, optional=("flight_recorder",))
 
 
 def end_process(popen: subprocess.Popen) -> None:

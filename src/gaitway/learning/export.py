@@ -92,6 +92,7 @@ def export_run(
         command=task.commands and task.commands.spec(),
         gait=task.gait,
         state=StateSpec(shape=(policy.state_size,)) if policy.state_size else None,
+        observed=evaluation.observed,
         golden_traces=record_traces(policy.batch(), task, robot),
     )
     model = _to_onnx(policy.deployed(), spec)

@@ -126,6 +126,18 @@ class Envelope:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObservationStatistics:
+    """What the network observed, value by value, as it stands in the observation."""
+
+    mean: tuple[float, ...]
+    """Shape (observation size,)."""
+    std: tuple[float, ...]
+    """Standard deviation. Shape (observation size,)."""
+    count: int
+    """Observations that these are of."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Origin:
     """Where the policy comes from."""
 
@@ -214,6 +226,8 @@ class PolicySpec:
     """The rhythm behind the observation term `gait_clock`."""
     state: StateSpec | None = None
     """None for a network that carries nothing from one step to the next."""
+    observed: ObservationStatistics | None = None
+    """What robots observed in evaluation; None in files of Gaitway 0.1."""
     golden_traces: tuple[GoldenTrace, ...] = ()
 
     @property
@@ -279,6 +293,11 @@ class PolicySpec:
             raise PolicyError(
                 "the policy file's spec contradicts itself: a recurrent state must have a shape of sizes above 0; it is "
                 f"{self.state.shape}"
+            )
+        if self.observed is not None and {len(self.observed.mean), len(self.observed.std)} != {self.obs_size}:
+            raise PolicyError(
+                f"the policy file's spec contradicts itself: it observes {self.obs_size} values, with "
+                f"{len(self.observed.mean)} means and {len(self.observed.std)} deviations"
             )
         wrong = [f"{name} has {count}" for name, count in fields.items() if count != joints]
         if wrong:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from gaitway import rotation
-from gaitway.policy import Envelope, PolicyBatch
+from gaitway.policy import Envelope, ObservationStatistics, PolicyBatch
 from gaitway.robots import Robot
 from gaitway.tasks.task import Task
 from gaitway.tasks.vector_env import VectorEnv
@@ -58,6 +58,8 @@ class Evaluation:
     """Time until the end [s]. Shape (num_robots,)."""
     envelope: Envelope
     """What the surviving robots did."""
+    observed: ObservationStatistics
+    """What robots observed until they fell."""
     tracking: Tracking | None
     """How velocity commands were followed; None for a task without."""
     diverged: int
@@ -141,10 +143,12 @@ def evaluate(
     steps = np.zeros(num_robots, dtype=np.int64)
     record = _EnvelopeRecord(env, min(num_robots, _ENVELOPE_ROBOTS))
     tracking = _TrackingRecord(env) if task.commands else None
+    observed = _ObservationRecord(obs.shape[1])
     diverged = guarded = 0
     for step in range(task.episode_steps):
         action = act(obs)
         record.before(action)
+        observed.before(obs[running])
         obs, reward, terminated, truncated, infos = env.step(action)
         begin_episodes(act, terminated | truncated)
         diverged += int((infos["diverged"] & running).sum())
@@ -163,6 +167,7 @@ def evaluate(
         episode_return,
         steps * task.step_dt,
         record.envelope(survived),
+        observed.statistics(),
         tracking and tracking.result(),
         diverged,
         guarded / int(steps.sum()),
@@ -204,6 +209,24 @@ class _TrackingRecord:
         without = np.sqrt(squares[quiet].mean(axis=0)) if quiet.any() else np.full(2, np.nan)
         everything = np.sqrt(squares.mean(axis=(0, 1)))
         return Tracking(float(without[0]), float(without[1]), float(everything[0]), float(everything[1]))
+
+
+class _ObservationRecord:
+    """Collects mean and deviation of observations."""
+
+    def __init__(self, size: int):
+        self._count = 0
+        self._sum, self._squares = np.zeros((2, size))
+
+    def before(self, obs: np.ndarray) -> None:
+        self._count += len(obs)
+        self._sum += obs.sum(axis=0, dtype=np.float64)
+        self._squares += np.square(obs, dtype=np.float64).sum(axis=0)
+
+    def statistics(self) -> ObservationStatistics:
+        mean = self._sum / self._count
+        std = np.sqrt(np.maximum(0.0, self._squares / self._count - np.square(mean)))
+        return ObservationStatistics(mean=tuple(mean.tolist()), std=tuple(std.tolist()), count=self._count)
 
 
 class _EnvelopeRecord:

@@ -65,6 +65,7 @@ def pack(
         spec,
         origin=replace(spec.origin, evaluation=evaluation.figures()),
         envelope=evaluation.envelope,
+        observed=evaluation.observed,
         golden_traces=record_traces(act, task, trained),
     )
     model = onnx.ModelProto()

@@ -133,6 +133,19 @@ def test_the_gantry_holds_the_base_and_lets_it_go() -> None:
     assert sim.base_pos_w[0, 2] < 0.5 * ROBOT.home_base_height
 
 
+def test_a_lifted_gantry_lets_the_legs_hang_free() -> None:
+    sim = Simulation(ROBOT, 1)
+    sim.set_gantry(True, lift=0.1)
+    target = np.array(ROBOT.home_joint_pos)
+    ankle = ROBOT.joint_names.index("left_ankle_pitch_joint")
+    target[ankle] += 0.05
+    sim.set_command(target[None])
+    for _ in range(50):
+        sim.step()
+    assert abs(sim.base_pos_w[0, 2] - ROBOT.home_base_height - 0.1) < 0.02
+    assert abs(sim.joint_pos[0, ankle] - target[ankle]) < 0.01
+
+
 def test_imu_values_are_those_of_mujocos_own_sensors() -> None:
     """The model gets a gyroscope and an orientation sensor at the IMU site of a robot mounted askew."""
     quat = (0.8, 0.2, -0.4, np.sqrt(1 - 0.64 - 0.04 - 0.16))

@@ -60,7 +60,12 @@ class SimulatedRobot(RobotBridge):
             self.fixed("world", "flat", "What stands around: flat, obstacles, or a .toml file.")
         )
         self.sim = Simulation(self.robot, 1, physics_dt=physics_dt, num_threads=1, world=world)
-        self.sim.set_gantry(True)
+        self._lift = float(
+            self.fixed(
+                "gantry_lift", 0.0, "How far above its standing height the gantry holds the robot [m]."
+            )
+        )
+        self.sim.set_gantry(True, self._lift)
         self._physics_steps = 0
         self._slipped = 0
         self._tick_s: float | None = None
@@ -97,7 +102,7 @@ class SimulatedRobot(RobotBridge):
     def hang_up(self) -> None:
         """Put the robot back on its gantry, in its home pose."""
         self.sim.reset()
-        self.sim.set_gantry(True)
+        self.sim.set_gantry(True, self._lift)
 
     def state_values(self) -> dict[str, object]:
         """How many physics steps were left out after stalls of the host."""
@@ -144,7 +149,7 @@ class SimulatedRobot(RobotBridge):
         self.drive()
         if self.sim.step(physics_steps)[0]:
             self.sim.reset()
-            self.sim.set_gantry(self.modes.on_gantry)
+            self.sim.set_gantry(self.modes.on_gantry, self._lift)
             self.trip("physics", "the simulation diverged")
         self._physics_steps += physics_steps
 

@@ -23,6 +23,7 @@ from gaitway.sim.worlds import World
 PUSH_DURATION_S = 0.1
 """A push is an impulse delivered by a constant force over this time [s]."""
 
+_WELD_HEIGHT = 5  # of the world under the base, in the data of the equality that holds it
 _TERRAIN_STREAM = 1  # the ground's own stream of a seed: robots are drawn the same on any ground
 
 _DIVERGENCE = [
@@ -284,9 +285,18 @@ class Simulation:
         self._push_wrench[ids, :3] = np.asarray(impulse_w) / PUSH_DURATION_S
         self._push_steps[ids] = round(PUSH_DURATION_S / self.physics_dt)
 
-    def set_gantry(self, held: bool) -> None:
-        """Hold every base above the world's origin where the home pose has it, or let it go."""
-        self._batch.bind("eq_active")[:, self.model.equality("gantry").id] = float(held)
+    def set_gantry(self, held: bool, lift: float = 0.0) -> None:
+        """Hold every base above the world's origin where the home pose has it, or let it go.
+
+        Args:
+            held: whether it is held.
+            lift: how much higher it is held, so that feet hang free; it is put there at once [m].
+        """
+        gantry = self.model.equality("gantry").id
+        if held and lift:
+            self._batch.expand("eq_data")[:, gantry, _WELD_HEIGHT] = -self.robot.home_base_height - lift
+            self._qpos[:, 2] = self.robot.home_base_height + lift
+        self._batch.bind("eq_active")[:, gantry] = float(held)
 
     def step(self, physics_steps: int | None = None) -> np.ndarray:
         """Advance every robot by one control step, or by the given number of physics steps.

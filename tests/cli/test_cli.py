@@ -47,6 +47,8 @@ def test_every_command_explains_itself(verb: str) -> None:
         (("eval", "nowhere.onnx"), "no policy file at nowhere.onnx"),
         (("inspect", "nowhere.onnx"), "no policy file at nowhere.onnx"),
         (("launch", "nowhere.onnx"), "no policy file at nowhere.onnx"),
+        (("preflight", "nowhere.onnx"), "no policy file at nowhere.onnx"),
+        (("preflight", "walk", "--wiggle", "--amplitude", "3"), "--amplitude above 0 and at most 0.3 rad"),
         (("export", "nowhere"), "nowhere is no run: it has no run.json"),
         (("bench", "sim", "--task", "stnad"), "unknown task 'stnad'; did you mean 'stand'"),
     ],
@@ -60,6 +62,12 @@ def test_bad_input_is_refused_with_what_would_be_right(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_preflight_without_a_robot_says_so() -> None:
+    done = gaitway("preflight", "walk", env={"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"})
+    assert done.returncode == 2
+    assert "no robot: nothing on /joint_states or /imu/data within 5 s" in done.stderr
 
 
 def test_list_names_what_is_in_the_box() -> None:

@@ -22,6 +22,7 @@ VERBS = {
     "robot": "show what a robot's name or TOML file amounts to",
     "inspect": "verify a policy file and show what it says",
     "play": "show a policy in simulation in the browser, to steer and to push it",
+    "preflight": "look at a robot before a policy first runs on it",
     "launch": "run a policy over ROS 2: simulated robot, supervisor, controller",
     "run": "run one node by name: the parts of `launch`, and the agents",
     "demo": "train, pack, run, push, stop, report: the whole loop",

@@ -16,6 +16,8 @@ from dataclasses import replace
 from gaitway.policy.spec import PolicyError, PolicySpec, RobotSpec
 from gaitway.robots import Robot
 
+START_MARGIN = 3.0
+"""How many times as far from home as in evaluation a robot may be let go."""
 _PER_JOINT = (
     ("home_joint_pos", "home position", "rad"),
     ("stiffness", "stiffness", "N m/rad"),

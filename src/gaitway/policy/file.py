@@ -6,6 +6,7 @@ since export (an operator, an observation term, an order, a sign) shows as a dif
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,11 @@ def load_policy(path: Path | str) -> PolicyRuntime:
     if not path.is_file():
         raise PolicyError(f"no policy file at {path}; `gaitway export RUN` writes one")
     return verify_policy(path.read_bytes(), str(path))
+
+
+def policy_sha256(path: Path | str) -> str:
+    """SHA-256 of a policy file, by which it is told from others. Hexadecimal digits."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def verify_policy(model: bytes, name: str) -> PolicyRuntime:

@@ -32,17 +32,19 @@ from gaitway.policy import (
     check_measured,
     load_policy,
 )
-from gaitway.policy.binding import home_distance, joint_set_differences, refusal
+from gaitway.policy.binding import START_MARGIN, home_distance, joint_set_differences, refusal
+from gaitway.policy.file import policy_sha256
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
+from gaitway.ros.kept_verdicts import kept_verdicts
 from gaitway.ros.node_main import run_node, steady_s, steady_timer
 from gaitway.ros.robot_client import RobotClient
 from gaitway.safety import Guard, GuardLimits, RobotMode
+from gaitway.safety.preflight import check_requirement
 
 _EARLY_NS = 1_000_000  # a sample this much before its due time counts as due
 _SENSOR_TIMEOUT_S = 0.1
 _HEARD_LATELY_S = 1.0  # at activation; the first control step waits for new values
-_START_MARGIN = 3.0  # how much farther from home than in evaluation a robot may be let go
 
 Transition = Callable[["PolicyController", LifecycleState], None]
 
@@ -96,6 +98,11 @@ class PolicyController(LifecycleNode):
                 False,
                 "Whether the policy runs while the robot is held, not the home pose.",
             ),
+            (
+                "require_preflight",
+                "not-failed",
+                "What `gaitway preflight` must have found before activation: off, not-failed or passed.",
+            ),
             ("hears_robot", False, "Whether joint states and IMU data have come; set by the node."),
             ("last_error", "", "Why the newest lifecycle transition failed; empty if it did not."),
         ):
@@ -116,6 +123,7 @@ class PolicyController(LifecycleNode):
         steady_timer(self, _SENSOR_TIMEOUT_S / 2, self._watch_sensors)
         steady_timer(self, 1.0, self._publish_diagnostics)
         self._runtime: PolicyRuntime | None = None
+        self._policy_sha256 = ""
         self._guard: Guard | None = None
         self._home_distance = 0.0
         self._velocity: VelocityCommand | None = None
@@ -148,6 +156,7 @@ class PolicyController(LifecycleNode):
             cutoff_hz=low_pass_hz or None,
         )
         self._runtime = runtime
+        self._policy_sha256 = policy_sha256(path)
         self._home_distance = home_distance(robot, runtime.spec.robot)
         self.get_logger().info(f"policy {path} fits {robot.name}")
 
@@ -167,7 +176,7 @@ class PolicyController(LifecycleNode):
             raise PolicyError(refusal("the robot on /joint_states", found))
         if messages.by_name(message, spec.robot.joint_names) is None:
             raise PolicyError("the robot's joint states have no position and velocity per joint")
-        self._set_gains()
+        self._prepare_robot()
         self._begin_episode()
         self._guard.reset()
         self._steps, self._due_ns, self._sent = 0, 0, None
@@ -189,12 +198,14 @@ class PolicyController(LifecycleNode):
         """Fall silent for good."""
         self._commanding = False
 
-    def _set_gains(self) -> None:
-        """Set the policy's gains and start range on the robot, and read the gains back."""
+    def _prepare_robot(self) -> None:
+        """Heed the robot's preflight, set the policy's gains and start range, and read the gains back."""
         assert self._runtime is not None
         spec = self._runtime.spec.robot
         client = RobotClient(f"{names.CONTROLLER}_client", self.context, timeout_s=2.0)
         try:
+            requirement = str(self.get_parameter("require_preflight").value)
+            check_requirement(requirement, kept_verdicts(client), self._policy_sha256)
             (joints,) = client.get_parameters(names.ROBOT, ["joints"])
             found = joint_set_differences(spec.joint_names, joints)
             if found:
@@ -204,7 +215,7 @@ class PolicyController(LifecycleNode):
                 "stiffness": np.array(spec.stiffness)[order],
                 "damping": np.array(spec.damping)[order],
             }
-            start = _START_MARGIN * self._runtime.spec.envelope.initial_joint_pos_error + self._home_distance
+            start = START_MARGIN * self._runtime.spec.envelope.initial_joint_pos_error + self._home_distance
             gains = {key: values.tolist() for key, values in wanted.items()}
             client.set_parameters(names.ROBOT, {**gains, "max_start_pose_error": start})
             given = client.get_parameters(names.ROBOT, list(wanted))

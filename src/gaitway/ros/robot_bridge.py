@@ -189,6 +189,11 @@ class RobotBridge(Node, ABC):
             0.35,
             ParameterDescriptor(description="Largest distance from the home pose at activation [rad]."),
         )
+        self.declare_parameter(
+            "preflight",
+            "",
+            ParameterDescriptor(description="Verdicts of preflights since this node started, as JSON."),
+        )
         self.add_on_set_parameters_callback(self._check_parameters)
         given = self._check_parameters(self.get_parameters(["stiffness", "damping"]))
         if not given.successful:

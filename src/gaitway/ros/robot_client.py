@@ -85,8 +85,8 @@ class RobotClient:
             raise RosError(f"{node} does not have all of the parameters {', '.join(keys)}")
         return [_parameter_value(value) for value in response.values]
 
-    def set_parameters(self, node: str, parameters: Mapping[str, float | Sequence[float]]) -> None:
-        """Set a node's doubles and arrays of doubles, all or none.
+    def set_parameters(self, node: str, parameters: Mapping[str, str | float | Sequence[float]]) -> None:
+        """Set a node's strings, doubles and arrays of doubles, all or none.
 
         Raises:
             RosError: the node refuses; the message holds its reason.
@@ -136,7 +136,9 @@ class RobotClient:
         return future.result()
 
 
-def _parameter_message(value: float | Sequence[float]) -> ParameterValue:
+def _parameter_message(value: str | float | Sequence[float]) -> ParameterValue:
+    if isinstance(value, str):
+        return ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
     if isinstance(value, (float, int)):
         return ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(value))
     return ParameterValue(

@@ -12,10 +12,10 @@ play: .venv/.play
 demo: .venv/.demo
 	$(BIN)/gaitway demo
 
-test: .venv/.dev
+test: .venv/.interfaces
 	$(BIN)/python -m pytest
 
-check: .venv/.dev
+check: .venv/.interfaces
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --warnings
@@ -50,6 +50,12 @@ accept-04: .venv/.bench
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) --editable '.[train,ros,dashboard,dev]'
 	touch $@
+
+# gaitway_msgs. Without a compiler the rest of Gaitway works, and what needs it says so.
+.venv/.interfaces: $(wildcard interfaces/*/* interfaces/*/*/*) constraints.txt | .venv/.dev
+	$(PIP) --editable '.[interfaces]'
+	$(BIN)/gaitway interfaces --if-possible
+	@if $(BIN)/python -c 'import gaitway_msgs' 2>/dev/null; then touch $@; fi
 
 .venv/.bench: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) --editable '.[train,ros,bench]'

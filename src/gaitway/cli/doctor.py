@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import platform
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gaitway.errors import GaitwayError
 from gaitway.ros import find_ros
+from gaitway.ros.interfaces import PACKAGE, obstacle
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorCommand:
-    """Look for Python, MuJoCo, torch, ROS 2 and off-screen rendering."""
+    """Look for Python, MuJoCo, torch, ROS 2, its messages of Gaitway, and off-screen rendering."""
 
     json: bool = False
     """Print JSON."""
@@ -44,7 +48,7 @@ class DoctorCommand:
             table.add_column(heading)
         for finding in findings:
             mark = "[green]ok[/]" if not finding.advice else "[yellow]no[/]"
-            table.add_row(mark, finding.name, finding.found or "nothing", finding.advice)
+            table.add_row(mark, finding.name, Text(finding.found or "nothing"), Text(finding.advice))
         Console().print(table)
 
 
@@ -62,6 +66,7 @@ def diagnose() -> list[Finding]:
         _package("MuJoCo", "mujoco", "gaitway[sim]", at_least=4),
         _package("torch", "torch", "gaitway[train]"),
         Finding("ROS 2", "" if ros.source == "none" else f"{ros.source}: {ros.detail}", ros.problem or ""),
+        _interfaces(),
         _rendering(),
     ]
 
@@ -75,6 +80,14 @@ def _package(label: str, package: str, extra: str, at_least: int = 0) -> Finding
     if int(version.split(".")[0]) < at_least:
         return Finding(label, version, f"version {at_least} or newer is needed: {install} --upgrade")
     return Finding(label, version, "")
+
+
+def _interfaces() -> Finding:
+    """Say whether the ROS 2 messages of Gaitway are there, and where."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None:
+        return Finding(PACKAGE, "", obstacle() or "gaitway interfaces")
+    return Finding(PACKAGE, f"built, in {Path(str(spec.origin)).parent}", "")
 
 
 def _rendering() -> Finding:

@@ -26,14 +26,16 @@ VERBS = {
     "launch": "run a policy over ROS 2: simulated robot, supervisor, controller",
     "run": "run one node by name: the parts of `launch`, and the agents",
     "demo": "train, pack, run, push, stop, report: the whole loop",
+    "interfaces": "build the ROS 2 messages and services of Gaitway into this environment",
     "doctor": "what is installed here, and what to do about what is not",
     "bench": "measure speed against a stated limit",
 }
 _EXTRAS = {
     "mujoco": "sim", "gymnasium": "sim", "scipy": "sim", "torch": "train", "onnx": "train",
     "onnxscript": "train", "tensorboard": "train", "safetensors": "train", "matplotlib": "train",
-    "jinja2": "train", "rclpy": "ros", "rosbags": "record", "envpool": "bench", "viser": "dashboard", "mjviser": "dashboard",
-    "stable_baselines3": "adapters", "rsl_rl": "adapters", "tensordict": "adapters",
+    "jinja2": "train", "rclpy": "ros", "aiohttp": "ros", "psutil": "ros", "rosbags": "record", "envpool": "bench",
+    "viser": "dashboard", "mjviser": "dashboard", "stable_baselines3": "adapters", "rsl_rl": "adapters",
+    "tensordict": "adapters",
 }  # fmt: skip
 
 
@@ -52,6 +54,11 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except ModuleNotFoundError as error:
+        if error.name == "gaitway_msgs":
+            from gaitway.ros.interfaces import interfaces_missing
+
+            print(f"error: {interfaces_missing()}", file=sys.stderr)
+            sys.exit(2)
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise

@@ -1,0 +1,39 @@
+"""`gaitway interfaces`: build the ROS 2 package gaitway_msgs into this environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from gaitway.progress import progress_bar
+from gaitway.ros import RosError
+from gaitway.ros.interfaces import PACKAGE, build_interfaces, obstacle
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterfacesCommand:
+    """Build the messages, services and the action of gaitway_msgs into this environment.
+
+    For ROS 2 from PyPI; it needs a C++ compiler and `pip install 'gaitway[interfaces]'`, and takes half a minute. In
+    a ROS 2 workspace `colcon build` builds them.
+    """
+
+    if_possible: bool = False
+    """Where the build lacks something, say what, and end as if all were well."""
+
+    def run(self) -> None:
+        """Build and say where."""
+        console = Console()
+        reason = obstacle()
+        if reason is not None and self.if_possible:
+            console.print(f"{reason}. All but what needs {PACKAGE} works without it", markup=False)
+            return
+        if reason is not None:
+            raise RosError(reason)
+        with progress_bar(f"build {PACKAGE}", 1.0) as bar:
+            prefix = build_interfaces(lambda step, steps: bar.update(step / steps, f"{step} of {steps}"))
+        console.print(f"{PACKAGE} built into {prefix}")
+
+
+COMMAND = InterfacesCommand

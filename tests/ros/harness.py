@@ -77,7 +77,7 @@ def running(policy: Path, log_dir: Path, *, let_go: bool = True) -> Iterator[tup
     with launch_policy(policy, "h23", log_dir, blend_s=0.3) as launch:
         watcher = Watcher(launch.client)
         if let_go:
-            launch.let_go(blend_s=0.3)
+            launch.let_go()
             watcher.wait_for_mode("active")
         yield launch, watcher
 

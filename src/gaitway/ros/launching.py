@@ -115,17 +115,6 @@ class Launch:
             self.check()
         raise RosError(f"no {service} within {_READY_S} s; see {self._log_dir}")
 
-    def _wait_for_sensors(self) -> None:
-        """Wait until discovery has brought the robot's sensors to the controller."""
-        from gaitway.ros import names
-
-        for _ in range(int(_READY_S / 0.1)):
-            if self.client.get_parameters(names.CONTROLLER, ["hears_robot"]) == [True]:
-                return
-            self.check()
-            self.client.spin_for(0.1)
-        raise RosError(f"{names.CONTROLLER} hears no joint states or IMU data within {_READY_S} s")
-
     def start(self, name: str, parameters: Sequence[str], *, errand: bool = False) -> None:
         """Start one node's process in a session of its own, its output in a log.
 
@@ -145,22 +134,13 @@ class Launch:
         """How the newest process of that name ended; None while it runs."""
         return next(process.popen.poll() for process in reversed(self._processes) if process.name == name)
 
-    def let_go(self, blend_s: float = BLEND_S) -> None:
+    def let_go(self) -> None:
         """Configure and activate the controller, blend in on the gantry, and let the robot go.
 
-        Args:
-            blend_s: the controller's time of blending in [s].
-
         Raises:
-            RosError: a step is refused; the message says by whom and why.
+            RosError: a step is refused, or a process ended; the message says which and why.
         """
-        from gaitway.ros import names
-
-        self.client.transition(names.CONTROLLER, "configure")
-        self._wait_for_sensors()
-        self.client.transition(names.CONTROLLER, "activate")
-        self.client.spin_for(blend_s + 0.2)
-        self.client.trigger(names.ROBOT_ACTIVATE)
+        self.client.let_go(self.check)
 
     def check(self) -> None:
         """Notice a process that has ended.

@@ -34,6 +34,7 @@ from gaitway.policy import (
 )
 from gaitway.policy.binding import START_MARGIN, home_distance, joint_set_differences, refusal
 from gaitway.policy.file import policy_sha256
+from gaitway.policy.shipped import find_policy
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.kept_verdicts import kept_verdicts
@@ -76,7 +77,7 @@ class PolicyController(LifecycleNode):
     def __init__(self) -> None:
         super().__init__(names.CONTROLLER)
         for name, default, description in (
-            ("policy", "", "Path of the policy file."),
+            ("policy", "", "Path of the policy file, or the name of one in the box."),
             ("robot", "h23", "Robot that is to be controlled."),
             (
                 "use_stamped_vel",
@@ -102,6 +103,11 @@ class PolicyController(LifecycleNode):
                 "require_preflight",
                 "not-failed",
                 "What `gaitway preflight` must have found before activation: off, not-failed or passed.",
+            ),
+            (
+                "accept_velocities",
+                True,
+                "Whether /cmd_vel is obeyed; otherwise a policy that walks is told to stand.",
             ),
             ("hears_robot", False, "Whether joint states and IMU data have come; set by the node."),
             ("last_error", "", "Why the newest lifecycle transition failed; empty if it did not."),
@@ -143,7 +149,7 @@ class PolicyController(LifecycleNode):
         """Load and verify the policy, and refuse a robot that it does not fit."""
         path = str(self.get_parameter("policy").value)
         robot = get_robot(str(self.get_parameter("robot").value))
-        runtime = load_policy(path)
+        runtime = load_policy(find_policy(path))
         check_measured(runtime.spec)
         check_binding(runtime.spec, robot)
         blend_s, low_pass_hz = (self.get_parameter(name).value for name in ("blend_s", "low_pass_hz"))
@@ -241,7 +247,7 @@ class PolicyController(LifecycleNode):
         self._step_if_due()
 
     def _on_velocity(self, message: Twist) -> None:
-        if self._velocity is not None:
+        if self._velocity is not None and self.get_parameter("accept_velocities").value:
             request = np.array([message.linear.x, message.linear.y, message.angular.z])
             self._velocity.request(request, steady_s())
 
@@ -331,6 +337,8 @@ class PolicyController(LifecycleNode):
             return
         values = {"steps": self._steps, **{f"guard_{k}": v for k, v in self._guard.counts.items()}}
         values["guard_damped"] = self._guard.damped
+        accepts = self.get_parameter("accept_velocities").value
+        values["obeys_velocities"] = bool(accepts) and self._runtime.spec.command is not None
         message = DiagnosticArray(
             status=[
                 messages.status(

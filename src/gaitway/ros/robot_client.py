@@ -18,9 +18,12 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
 
+from gaitway.ros import names
 from gaitway.ros.environment import RosError
 from gaitway.ros.node_main import steady_s
 
+_DISCOVERY_S = 20.0
+_BLENDED_S = 0.2
 _TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
     "activate": Transition.TRANSITION_ACTIVATE,
@@ -85,8 +88,10 @@ class RobotClient:
             raise RosError(f"{node} does not have all of the parameters {', '.join(keys)}")
         return [_parameter_value(value) for value in response.values]
 
-    def set_parameters(self, node: str, parameters: Mapping[str, str | float | Sequence[float]]) -> None:
-        """Set a node's strings, doubles and arrays of doubles, all or none.
+    def set_parameters(
+        self, node: str, parameters: Mapping[str, bool | str | float | Sequence[float]]
+    ) -> None:
+        """Set a node's switches, strings, doubles and arrays of doubles, all or none.
 
         Raises:
             RosError: the node refuses; the message holds its reason.
@@ -115,6 +120,37 @@ class RobotClient:
         """Label of a lifecycle node's state, such as "inactive"."""
         return self._call(GetState, f"/{node}/get_state", GetState.Request()).current_state.label
 
+    def let_go(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Bring the controller to life, let it blend in, and let the robot off.
+
+        Args:
+            on_wait: called now and then, to raise where waiting has become pointless.
+
+        Raises:
+            RosError: a step is refused; the message says by whom and why.
+        """
+        state = self.lifecycle_state(names.CONTROLLER)
+        if state == "active":
+            self.transition(names.CONTROLLER, "deactivate")
+        elif state == "unconfigured":
+            self.transition(names.CONTROLLER, "configure")
+        self._wait_until_hears_robot(on_wait)
+        self.transition(names.CONTROLLER, "activate")
+        (blend_s,) = self.get_parameters(names.CONTROLLER, ["blend_s"])
+        self.spin_for(blend_s + _BLENDED_S)
+        self.trigger(names.ROBOT_ACTIVATE)
+
+    def _wait_until_hears_robot(self, on_wait: Callable[[], None]) -> None:
+        """Wait until discovery has brought the robot's sensors to the controller."""
+        end_s = steady_s() + _DISCOVERY_S
+        while self.get_parameters(names.CONTROLLER, ["hears_robot"]) != [True]:
+            on_wait()
+            if steady_s() > end_s:
+                raise RosError(
+                    f"{names.CONTROLLER} hears no joint states or IMU data within {_DISCOVERY_S} s"
+                )
+            self.spin_for(0.1)
+
     def wait_for(self, service: str, timeout_s: float) -> bool:
         """Wait until a Trigger service is there."""
         return self._client(Trigger, service).wait_for_service(timeout_s)
@@ -136,9 +172,11 @@ class RobotClient:
         return future.result()
 
 
-def _parameter_message(value: str | float | Sequence[float]) -> ParameterValue:
+def _parameter_message(value: bool | str | float | Sequence[float]) -> ParameterValue:
     if isinstance(value, str):
         return ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
+    if isinstance(value, bool):
+        return ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=value)
     if isinstance(value, (float, int)):
         return ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(value))
     return ParameterValue(

@@ -21,6 +21,7 @@ from std_srvs.srv import Trigger
 
 from gaitway import rotation
 from gaitway.policy import check_binding, load_policy
+from gaitway.policy.shipped import find_policy
 from gaitway.robots import Robot, get_robot
 from gaitway.ros import messages, names
 from gaitway.ros.environment import RosError
@@ -57,7 +58,11 @@ class SafetySupervisor(Node):
         super().__init__(names.SUPERVISOR)
         for name, default, description in (
             ("robot", "h23", "Robot that is watched."),
-            ("policy", "", "Policy file whose trained envelope tightens the limits; may be empty."),
+            (
+                "policy",
+                "",
+                "Policy file, or name of one in the box, whose envelope tightens the limits; may be empty.",
+            ),
         ):
             self.declare_parameter(
                 name, default, ParameterDescriptor(description=description, read_only=True)
@@ -66,7 +71,7 @@ class SafetySupervisor(Node):
         step_dt, envelope = _DEFAULT_STEP_DT, None
         path = str(self.get_parameter("policy").value)
         if path:
-            spec = load_policy(path).spec
+            spec = load_policy(find_policy(path)).spec
             check_binding(spec, robot)
             step_dt = spec.step_dt
             envelope = spec.envelope.reordered(spec.robot.joint_names, robot.joint_names)

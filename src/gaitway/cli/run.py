@@ -6,6 +6,7 @@ import importlib
 import os
 import runpy
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -37,6 +38,13 @@ def run(arguments: list[str]) -> None:
     runpy.run_module(module, run_name="__main__")
 
 
+def run_named_node() -> None:
+    """Run the node that this executable is named after, as `ros2 run gaitway NAME` has it."""
+    from gaitway.cli.main import main
+
+    main(["run", Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
 def _print_nodes() -> None:
     console = Console()
     console.print("usage: gaitway run NODE [--ros-args ...]\n")
@@ -66,6 +74,7 @@ def _print_node(name: str, module_name: str, node_class: str) -> None:
         node = getattr(module, node_class)()
         console.print(_topics(node))
         console.print(_parameters(node))
+        node.destroy_node()
     finally:
         rclpy.try_shutdown()
 

@@ -45,6 +45,13 @@ NODES = {
     "parameterised_agent": (
         "gaitway.ros.agents.parameterised_agent:ParameterisedAgent",
         "steps in place, by parameters that change while it runs",
+    "async_agent": (
+        "gaitway.ros.agents.async_agent:AsyncAgent",
+        "asks the web and the machine while it goes on ticking",
+    ),
+    "robot_services": (
+        "gaitway.ros.agents.robot_services:RobotServices",
+        "modes, information and walks as services and an action",
     ),
     "walk_to": ("gaitway.ros.walk_to:WalkTo", "walks to a point by sending /cmd_vel"),
 }

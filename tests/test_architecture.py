@@ -70,7 +70,11 @@ sys.meta_path.insert(0, NoTorch())
 import gymnasium  # sets a variable of its own
 before = dict(os.environ)
 for name in {names!r}:
-    importlib.import_module(name)
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != "gaitway_msgs":  # not built where there is no compiler
+            raise
 assert dict(os.environ) == before, "importing changed the environment"
 """
 

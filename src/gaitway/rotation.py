@@ -1,8 +1,9 @@
 """Rotations by unit quaternions wxyz, on any array library.
 
 `quat` turns vectors from the frame it is the orientation of into the frame it is given in: with
-`base_quat_w` the orientation of the base in the world, `rotate(base_quat_w, v_b)` is `v_w`. One rotation may also be
-given as a tuple of floats, which is the same to the last bit and spares what small arrays cost.
+`base_quat_w` the orientation of the base in the world, `rotate(base_quat_w, v_b)` is `v_w`. One rotation or
+vector for all may also be given as a tuple of floats, which is the same to the last bit and spares what small arrays
+cost.
 """
 
 from __future__ import annotations
@@ -23,19 +24,18 @@ def rotate(quat: Array, vector: Array) -> Array:
 
     Args:
         quat: unit quaternions wxyz. Shape (..., 4).
-        vector: vectors; a tuple stands for the same one each time. Shape (..., 3).
+        vector: vectors. Shape (..., 3).
 
     Returns:
-        The rotated vectors, a tuple where `quat` is one. Shape (..., 3).
+        The rotated vectors, a tuple where both are one. Shape (..., 3).
     """
-    one = isinstance(quat, tuple)
-    if one and quat == _IDENTITY:
+    if isinstance(quat, tuple) and quat == _IDENTITY:
         return vector
     w, x, y, z = _components(quat)
     a, b, c = _components(vector)
     tx, ty, tz = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)  # 2 u x v
     rotated = (a + w * tx + y * tz - z * ty, b + w * ty + z * tx - x * tz, c + w * tz + x * ty - y * tx)
-    return rotated if one else array_namespace(quat).stack(rotated, axis=-1)
+    return _joined(rotated, quat, vector)
 
 
 def conjugate(quat: Array) -> Array:
@@ -49,16 +49,17 @@ def conjugate(quat: Array) -> Array:
 
 def multiply(left: Array, right: Array) -> Array:
     """Hamilton product: the rotation `right` followed by `left`. Shapes (..., 4)."""
-    xp = array_namespace(left, right)
+    if isinstance(right, tuple) and right == _IDENTITY:
+        return left
     a, b, c, d = _components(left)
     w, x, y, z = _components(right)
-    product = [
+    product = (
         a * w - b * x - c * y - d * z,
         a * x + b * w + c * z - d * y,
         a * y - b * z + c * w + d * x,
         a * z + b * y - c * x + d * w,
-    ]
-    return xp.stack(product, axis=-1)
+    )
+    return _joined(product, left, right)
 
 
 def yaw(quat: Array) -> Array:
@@ -78,3 +79,8 @@ def about_z(vector: Array, angle: Array) -> Array:
 
 def _components(array: Array) -> Sequence[Array]:
     return array if isinstance(array, tuple) else [array[..., i] for i in range(array.shape[-1])]
+
+
+def _joined(components: tuple[Array, ...], *operands: Array) -> Array:
+    arrays = [operand for operand in operands if not isinstance(operand, tuple)]
+    return array_namespace(*arrays).stack(components, axis=-1) if arrays else components

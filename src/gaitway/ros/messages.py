@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from array import array
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -62,10 +64,13 @@ def joint_state(
     """A JointState; an empty column means that nothing is said of it."""
     message = JointState(name=list(names))
     message.header.stamp = stamp
-    message.position = np.asarray(position, dtype=float).tolist()
-    message.velocity = np.asarray(velocity, dtype=float).tolist()
-    message.effort = np.asarray(effort, dtype=float).tolist()
+    message.position, message.velocity, message.effort = doubles(position), doubles(velocity), doubles(effort)
     return message
+
+
+def doubles(values: Sequence[float] | np.ndarray) -> array:
+    """What a message's field `float64[]` keeps as it is; a list it would check and copy value by value."""
+    return array("d", np.asarray(values, dtype=np.float64).tobytes())
 
 
 def vector(values: Sequence[float] | np.ndarray) -> Vector3:
@@ -122,13 +127,20 @@ def by_name(message: JointState, names: Sequence[str]) -> tuple[np.ndarray, np.n
     Returns:
         None where the message is not of exactly these joints, each once, or a column does not have a value for each.
     """
-    index = {name: i for i, name in enumerate(message.name)}
-    if {len(message.name), len(message.position), len(message.velocity), len(index)} != {len(names)}:
+    order = _order(tuple(message.name), tuple(names))
+    count = len(names)
+    if order is None or len(message.position) != count or len(message.velocity) != count:
         return None
-    if any(name not in index for name in names):
-        return None
-    order = [index[name] for name in names]
     return np.array(message.position)[order], np.array(message.velocity)[order]
+
+
+@functools.lru_cache(maxsize=64)
+def _order(given: tuple[str, ...], names: tuple[str, ...]) -> np.ndarray | None:
+    """Where each of `names` stands among the given ones; None where they are not exactly those, each once."""
+    index = {name: i for i, name in enumerate(given)}
+    if len(given) != len(names) or set(given) != set(names):
+        return None
+    return np.array([index[name] for name in names], dtype=np.intp)
 
 
 def status(

@@ -301,10 +301,11 @@ class RobotBridge(Node, ABC):
         resting = held and not self.holds_home
         if self.modes.obeys_commands(now_s):
             newest = self._newest
-            unset = np.isnan(newest.target)
-            free = unset & newest.named if held and self.holds_home else unset
-            stiffness = np.where(free, 0.0, stiffness)
-            target, effort = np.where(unset, self._home, newest.target), newest.effort
+            target, effort = newest.target, newest.effort
+            unset = np.isnan(target)
+            if unset.any():
+                free = unset & newest.named if held and self.holds_home else unset
+                stiffness, target = np.where(free, 0.0, stiffness), np.where(unset, self._home, target)
         elif self.modes.mode is RobotMode.POSITION_HOLD:
             target = self._held_pose
         elif self.modes.mode is RobotMode.DAMPING or resting:

@@ -66,6 +66,11 @@ class SimulatedRobot(RobotBridge):
             )
         )
         self.sim.set_gantry(True, self._lift)
+        self._stiffness: np.ndarray | None = None
+        self._damping: np.ndarray | None = None
+        self._imu_message = Imu()
+        self._imu_message.header.frame_id = "imu_link"
+        self._imu_message.linear_acceleration_covariance[0] = -1.0  # not measured
         self._physics_steps = 0
         self._slipped = 0
         self._tick_s: float | None = None
@@ -92,7 +97,9 @@ class SimulatedRobot(RobotBridge):
 
     def apply(self, servos: ServoCommand) -> None:
         """Set the simulated servos."""
-        self.sim.set_gains(servos.stiffness, servos.damping)
+        if servos.stiffness is not self._stiffness or servos.damping is not self._damping:
+            self._stiffness, self._damping = servos.stiffness, servos.damping
+            self.sim.set_gains(servos.stiffness, servos.damping)
         self.sim.set_command(servos.target[None], servos.effort)
 
     def let_go(self) -> None:
@@ -167,10 +174,10 @@ class SimulatedRobot(RobotBridge):
             self._clock_out.publish(Clock(clock=stamp))
         values = sim.joint_pos, sim.joint_vel, sim.joint_effort, sim.imu_quat_w, sim.imu_ang_vel
         measured = self._noise.added(Samples(*(value[0] for value in values)), self._noise_rng)
-        imu = Imu(orientation=messages.quat_message(measured.imu_quat_w))
-        imu.header.stamp, imu.header.frame_id = stamp, "imu_link"
+        imu = self._imu_message
+        imu.header.stamp = stamp
+        imu.orientation = messages.quat_message(measured.imu_quat_w)
         imu.angular_velocity = messages.vector(measured.imu_ang_vel)
-        imu.linear_acceleration_covariance[0] = -1.0  # not measured
         self._imu.publish(imu)
         joints = messages.joint_state(stamp, self.robot.joint_names, *measured[:3])
         self._published[self._stamp_ns] = steady_s()
@@ -185,8 +192,8 @@ class SimulatedRobot(RobotBridge):
     def _publish_odom(self, stamp) -> None:
         """Ground truth of the simulation; a real robot has to estimate it."""
         sim = self.sim
-        to_base = rotation.conjugate(sim.base_quat_w[0])
-        lin_vel_b = rotation.rotate(to_base, sim.base_lin_vel_w[0])
+        to_base = rotation.conjugate(tuple(sim.base_quat_w[0].tolist()))
+        lin_vel_b = np.array(rotation.rotate(to_base, tuple(sim.base_lin_vel_w[0].tolist())))
         self._odom.publish(
             messages.odometry(stamp, sim.base_pos_w[0], sim.base_quat_w[0], lin_vel_b, sim.base_ang_vel_b[0])
         )

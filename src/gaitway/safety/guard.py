@@ -112,9 +112,11 @@ def limit_targets(
         (limits.soft_lower, limits.soft_upper),
     )
     violated = np.stack([(target < low) | (target > high) for low, high in intervals])
+    invalid = ~(np.isfinite(target) & np.isfinite(previous) & np.isfinite(joint_pos) & np.isfinite(joint_vel))
+    if not (violated.any() or invalid.any()):  # a target within every interval is what is left of them all
+        return target.copy(), violated, invalid
     low = np.broadcast_to(limits.lower, target.shape)
     high = np.broadcast_to(limits.upper, target.shape)
-    invalid = ~(np.isfinite(target) & np.isfinite(previous) & np.isfinite(joint_pos) & np.isfinite(joint_vel))
     for index, (next_low, next_high) in enumerate(intervals[1:], start=1):
         above, below = next_low > high, next_high < low
         if LIMITS[index] == "effort":

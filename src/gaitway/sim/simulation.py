@@ -106,7 +106,7 @@ class Simulation:
         self._push_wrench = self._batch.bind("xfrc_applied")[:, self._base_id, :]
         self._push_steps = np.zeros(num_envs, dtype=np.int64)
         self._divergences = np.zeros(num_envs, dtype=np.int64)
-        self._imu_quat_b = np.array(robot.imu.quat)
+        self._imu_quat_b = tuple(map(float, robot.imu.quat))
         self._stiffness = np.tile(robot.stiffness, (num_envs, 1))
         self._damping = np.tile(robot.damping, (num_envs, 1))
         self.draw = draw_robots(
@@ -167,7 +167,7 @@ class Simulation:
     @property
     def imu_quat_w(self) -> np.ndarray:
         """Orientation of the IMU in world frame as it measures it, wxyz. Shape (num_envs, 4)."""
-        quat = rotation.multiply(self.base_quat_w, self._imu_quat_b)
+        quat = rotation.multiply(self.base_quat_w.copy(), self._imu_quat_b)
         return quat if self._imu_tilt_quat is None else rotation.multiply(quat, self._imu_tilt_quat)
 
     @property

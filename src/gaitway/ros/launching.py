@@ -108,6 +108,11 @@ class Launch:
         """The processes that were started, in order."""
         return [process.name for process in self._processes]
 
+    @property
+    def process_ids(self) -> dict[str, int]:
+        """The operating system's numbers of the processes, by name."""
+        return {process.name: process.popen.pid for process in self._processes}
+
     def _wait_for(self, service: str) -> None:
         for _ in range(int(_READY_S / 0.5)):
             if self.client.wait_for(service, 0.5):

@@ -147,9 +147,9 @@ class PolicyController(LifecycleNode):
     @_reported
     def on_configure(self, state: LifecycleState) -> None:
         """Load and verify the policy, and refuse a robot that it does not fit."""
-        path = str(self.get_parameter("policy").value)
+        path = find_policy(str(self.get_parameter("policy").value))
         robot = get_robot(str(self.get_parameter("robot").value))
-        runtime = load_policy(find_policy(path))
+        runtime = load_policy(path)
         check_measured(runtime.spec)
         check_binding(runtime.spec, robot)
         blend_s, low_pass_hz = (self.get_parameter(name).value for name in ("blend_s", "low_pass_hz"))

@@ -129,6 +129,20 @@ class RobotClient:
         Raises:
             RosError: a step is refused; the message says by whom and why.
         """
+        self.start_control(on_wait)
+        (blend_s,) = self.get_parameters(names.CONTROLLER, ["blend_s"])
+        self.spin_for(blend_s + _BLENDED_S)
+        self.trigger(names.ROBOT_ACTIVATE)
+
+    def start_control(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Bring the controller to life.
+
+        Args:
+            on_wait: called now and then, to raise where waiting has become pointless.
+
+        Raises:
+            RosError: a step is refused; the message says by whom and why.
+        """
         state = self.lifecycle_state(names.CONTROLLER)
         if state == "active":
             self.transition(names.CONTROLLER, "deactivate")
@@ -136,9 +150,6 @@ class RobotClient:
             self.transition(names.CONTROLLER, "configure")
         self._wait_until_hears_robot(on_wait)
         self.transition(names.CONTROLLER, "activate")
-        (blend_s,) = self.get_parameters(names.CONTROLLER, ["blend_s"])
-        self.spin_for(blend_s + _BLENDED_S)
-        self.trigger(names.ROBOT_ACTIVATE)
 
     def _wait_until_hears_robot(self, on_wait: Callable[[], None]) -> None:
         """Wait until discovery has brought the robot's sensors to the controller."""

@@ -121,24 +121,32 @@ def picture(message: Image) -> np.ndarray | None:
     return rows[:, : message.width * channels].reshape(message.height, message.width, channels)
 
 
-def by_name(message: JointState, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
+def by_name(
+    message: JointState, names: Sequence[str], *, among_others: bool = False
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Positions [rad] and velocities [rad/s] in the order of `names`, each of shape (len(names),).
 
+    Args:
+        message: the joint state.
+        names: joints.
+        among_others: whether the message may be of more joints than these.
+
     Returns:
-        None where the message is not of exactly these joints, each once, or a column does not have a value for each.
+        None where the message is of other joints, has one twice, or lacks a value for one.
     """
-    order = _order(tuple(message.name), tuple(names))
-    count = len(names)
+    order, count = _order(tuple(message.name), tuple(names)), len(message.name)
     if order is None or len(message.position) != count or len(message.velocity) != count:
+        return None
+    if count != len(names) and not among_others:
         return None
     return np.array(message.position)[order], np.array(message.velocity)[order]
 
 
 @functools.lru_cache(maxsize=64)
 def _order(given: tuple[str, ...], names: tuple[str, ...]) -> np.ndarray | None:
-    """Where each of `names` stands among the given ones; None where they are not exactly those, each once."""
+    """Where each of `names` stands among the given ones; None where one is missing or a given one repeats."""
     index = {name: i for i, name in enumerate(given)}
-    if len(given) != len(names) or set(given) != set(names):
+    if len(index) != len(given) or any(name not in index for name in names):
         return None
     return np.array([index[name] for name in names], dtype=np.intp)
 

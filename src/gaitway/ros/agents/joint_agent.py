@@ -71,7 +71,7 @@ class JointAgent(LifecycleNode):
         """
         if self._joint_state is None or not self.hears_joints():
             return None
-        values = messages.by_name(self._joint_state, joints)
+        values = messages.by_name(self._joint_state, joints, among_others=True)
         if values is None or not np.isfinite(values).all():
             self.get_logger().error(
                 "a joint state lacks a joint or a finite value", throttle_duration_sec=1.0

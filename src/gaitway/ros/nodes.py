@@ -45,6 +45,7 @@ NODES = {
     "parameterised_agent": (
         "gaitway.ros.agents.parameterised_agent:ParameterisedAgent",
         "steps in place, by parameters that change while it runs",
+    ),
     "async_agent": (
         "gaitway.ros.agents.async_agent:AsyncAgent",
         "asks the web and the machine while it goes on ticking",

@@ -107,11 +107,10 @@ def test_a_failed_preflight_keeps_the_controller_from_starting_and_a_stop_is_rec
         stopped_ns = min(time_ns for time_ns, _ in requests)
         assert reader.start_time < stopped_ns - 2e9
         assert reader.end_time > stopped_ns + 2e9
-        reasons = [
-            {pair.key: pair.value for pair in reader.deserialize(raw, connection.msgtype).values}.get(
-                "reason"
-            )  # pyright: ignore[reportAttributeAccessIssue]
+        states: list[Any] = [
+            reader.deserialize(raw, connection.msgtype)
             for connection, _, raw in reader.messages()
             if connection.topic == names.SAFETY_STATE
         ]
+        reasons = [pair.value for state in states for pair in state.values if pair.key == "reason"]
         assert "stop requested by /emergency_stop" in reasons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
@@ -110,6 +111,10 @@ class BenchRos:
         }
 
 
+def _note(values: list[float], message: Any) -> None:
+    values.append(message.data)
+
+
 def _exchange(launch: Launch, run_s: float) -> dict[str, Any]:
     """Start control and listen to both exchanges for a while, and see how busy the processes are."""
     import psutil
@@ -121,9 +126,8 @@ def _exchange(launch: Launch, run_s: float) -> dict[str, Any]:
 
     heard: dict[str, list[float]] = {names.ROBOT_COMMAND_LATENCY: [], ROUND_TRIP: []}
     for topic, values in heard.items():
-        launch.client.node.create_subscription(
-            Float64, topic, lambda message, values=values: values.append(message.data), 200
-        )
+        hear = functools.partial(_note, values)
+        launch.client.node.create_subscription(Float64, topic, hear, 200)
     launch.client.start_control(launch.check)
     launch.client.spin_for(_SETTLE_S)
     launch.check()

@@ -51,12 +51,14 @@ def not_repeated(before: Verdict | None, checks: Sequence[Check]) -> list[Check]
         before: the verdict of the preflight before.
         checks: those of this one.
     """
+    if before is None:
+        return []
     judged = {check.name for check in checks}
     return [
         Check(
             name, "fail", f"failed at {before.time}, not repeated", "repair it, and run again with --wiggle"
         )
-        for name in (before.failed if before is not None else ())
+        for name in before.failed
         if name.startswith(WIGGLE) and name not in judged
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,8 +46,9 @@ def read_command(
     index = {name: i for i, name in enumerate(robot.joint_names)}
     unknown = [name for name in joints if name not in index]
     sizes = (len(position), len(effort))
-    if unknown or len(set(joints)) != len(joints):
-        raise SafetyError(f"unknown or repeated joints: {', '.join(unknown or joints)}")
+    repeated = [name for name, count in Counter(joints).items() if count > 1]
+    if unknown or repeated:
+        raise SafetyError(f"unknown or repeated joints: {', '.join(unknown + repeated)}")
     if any(size not in (0, len(joints)) for size in sizes):
         raise SafetyError(f"{len(joints)} joints with {sizes} positions and efforts")
     target = np.full(robot.num_joints, np.nan)

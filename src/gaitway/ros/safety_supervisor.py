@@ -30,6 +30,7 @@ from gaitway.ros.robot_client import RobotClient
 from gaitway.safety import RobotMode, SafetyError, Supervisor, SupervisorLimits
 
 _HEARTBEAT_HZ = 20.0
+_WATCH_HZ = 100.0
 _DEFAULT_STEP_DT = 0.02
 _LIMITS = {
     "position_margin_rad": "How far a measured joint may be outside its range [rad].",
@@ -83,7 +84,7 @@ class SafetySupervisor(Node):
         ).value  # simulated time jumps and pauses as it likes
         self._announced = False
         self._beat = 0
-        self._late_ticks = LateTicks(1.0 / _HEARTBEAT_HZ)
+        self._late_ticks = LateTicks(1.0 / _WATCH_HZ)
         self._robot = RobotClient(f"{names.SUPERVISOR}_client", self.context, timeout_s=0.3)
         self._robot_stops = 0
         self._on_gantry = True  # where every robot starts, until its state says otherwise
@@ -109,7 +110,8 @@ class SafetySupervisor(Node):
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_stop, names.EVENT)
         self.create_subscription(DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED)
         self.create_service(Trigger, names.SUPERVISOR_RESET, self._reset)
-        steady_timer(self, 1.0 / _HEARTBEAT_HZ, self._tick)
+        steady_timer(self, 1.0 / _WATCH_HZ, self._tick)
+        steady_timer(self, 1.0 / _HEARTBEAT_HZ, self._send_heartbeat)
         steady_timer(self, 1.0, self._publish_state)
         self._publish_state()
 
@@ -207,6 +209,8 @@ class SafetySupervisor(Node):
         if self._late_ticks.may_judge(now_s):
             self._supervisor.tick(now_s, watch_silence=not self._on_gantry, expect_commands=self._active)
             self._announce()
+
+    def _send_heartbeat(self) -> None:
         self._beat += 1
         self._heartbeat.publish(UInt64(data=self._beat))
 

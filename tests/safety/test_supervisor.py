@@ -279,13 +279,40 @@ def test_torques_of_another_count_stop() -> None:
 def test_a_second_publisher_of_commands_stops_and_one_that_takes_over_after_a_silence_does_not() -> None:
     watch = supervisor()
     for step in range(10):
-        watch.publisher("/joint_commands", b"one", 0.02 * step)
-        watch.publisher("/joint_torques", b"two", 0.02 * step)
-    watch.publisher("/joint_commands", b"another", 1.0)
+        watch.publisher("/joint_commands", b"process one.pub1", 0.02 * step)
+        watch.publisher("/joint_torques", b"process one.pub2", 0.02 * step)
+    watch.publisher("/joint_commands", b"another one.pub1", 1.0)
     assert watch.stop is None
-    watch.publisher("/joint_commands", b"one", 1.01)
+    watch.publisher("/joint_commands", b"process one.pub1", 1.01)
     assert watch.stop is not None
     assert watch.stop.message == "a second publisher on /joint_commands"
+
+
+def test_two_processes_that_command_on_two_topics_stop() -> None:
+    watch = supervisor()
+    watch.publisher("/joint_commands", b"process one.pub1", 0.0)
+    watch.publisher("/joint_torques", b"another one.pub1", 0.21)
+    assert watch.stop is None
+    watch.publisher("/joint_commands", b"process one.pub1", 0.22)
+    assert watch.stop is not None
+    assert watch.stop.check == "command_publishers_/joint_commands"
+    assert watch.stop.message == "another process commands on /joint_torques beside /joint_commands"
+
+
+@pytest.mark.parametrize("joints", [NAMES, NAMES[1:]], ids=["NaN", "no longer named"])
+def test_a_joint_that_loses_its_target_while_the_others_keep_theirs_stops(joints: list[str]) -> None:
+    watch = supervisor()
+    watch.command(NAMES, HOME, 0.0)
+    target = changed(HOME, 0, math.nan)[len(NAMES) - len(joints) :]
+    watch.tick(0.01, watch_silence=False)
+    watch.command(joints, target, 0.02)  # on the gantry, where a joint may go limp
+    assert watch.stop is None
+    watch.command(NAMES, HOME, 0.04)
+    watch.tick(0.05)
+    watch.command(joints, target, 0.06)
+    assert watch.stop is not None
+    assert watch.stop.check == "command_unset"
+    assert watch.stop.message == f"{NAMES[0]} has lost its target"
 
 
 def test_an_active_robot_that_nobody_commands_stops() -> None:

@@ -19,6 +19,9 @@ from gaitway.safety.sensor_stream import SensorStream
 from gaitway.safety.stop import Stop
 from gaitway.safety.supervisor_limits import SupervisorLimits
 
+_PROCESS_BYTES = 12
+"""How much of a publisher's GUID is its participant's: DDSI-RTPS 2.5, 8.2.4."""
+
 Floats = Sequence[float] | np.ndarray
 """A column of a message, or an array of it."""
 
@@ -109,7 +112,8 @@ class Supervisor:
     def command(self, names: Sequence[str], position: Floats, now_s: float, *, effort: Floats = ()) -> None:
         """Judge joint targets [rad] and torques [N m], in any order; a joint that is absent or NaN has none.
 
-        A command after a pause follows on none: its step is not judged.
+        A command after a pause follows on none: its step is not judged. All targets may be given up, but not some: a
+        leg in which one joint goes limp falls.
         """
         self._forget_old_commands(now_s)
         self._heard_command_s = now_s
@@ -125,6 +129,12 @@ class Supervisor:
         target = self._unset(position, order)
         for reading in self._checks.command(target, self._target):
             self._judge(reading, now_s)
+        if self._watching and self._target is not None:
+            lost = np.isnan(target) & ~np.isnan(self._target)
+            message = None
+            if lost.any() and not np.isnan(target).all():
+                message = f"{self.limits.joint_names[int(np.argmax(lost))]} has lost its target"
+            self._verdict("command_unset", message, now_s)
         self._target = target
 
     def torques(self, effort: Floats, now_s: float) -> None:
@@ -147,13 +157,24 @@ class Supervisor:
         self._verdict("command_actions", "an infinite action" if infinite else None, now_s)
 
     def publisher(self, topic: str, identity: bytes, now_s: float) -> None:
-        """Judge who sent a command: one publisher at a time, and another only after a silence."""
-        before, heard_s = self._publishers.get(topic, (identity, now_s))
+        """Judge who sent a command: one process at a time, with one publisher for each topic.
+
+        Another may take over after a silence. A command on one topic replaces that of another, so two processes fight
+        over the joints there too.
+
+        Args:
+            topic: where the command came.
+            identity: the publisher's GUID, which begins with that of its process; empty where it is not known.
+            now_s: when it came.
+        """
+        message = None
+        for other, (before, heard_s) in self._publishers.items():
+            known = identity if other == topic else identity[:_PROCESS_BYTES]
+            if now_s - heard_s < self.limits.takeover_s and not before.startswith(known):
+                where = f"a second publisher on {topic}"
+                message = where if other == topic else f"another process commands on {other} beside {topic}"
         self._publishers[topic] = (identity, now_s)
-        second = identity != before and now_s - heard_s < self.limits.takeover_s
-        self._verdict(
-            f"command_publishers_{topic}", f"a second publisher on {topic}" if second else None, now_s
-        )
+        self._verdict(f"command_publishers_{topic}", message, now_s)
 
     def request_stop(self, source: str, now_s: float) -> None:
         """Latch a stop that somebody asked for."""

@@ -182,3 +182,23 @@ def test_a_diverged_robot_is_named_and_the_others_go_on() -> None:
 def test_a_simulation_of_nothing_is_refused(arguments: dict) -> None:
     with pytest.raises(SimError, match="needs num_envs >= 1"):
         Simulation(ROBOT, **arguments)
+
+
+def test_a_joint_with_drag_hardly_moves_until_the_drag_is_gone() -> None:
+    sim = Simulation(ROBOT, 1, num_threads=1)
+    sim.set_gantry(True)
+    target = HOME.copy()
+    target[3] += 0.3
+
+    def moved() -> float:
+        sim.set_command(target[None])
+        for _ in range(10):
+            sim.step()
+        return float(abs(sim.joint_pos[0, 3] - HOME[3]))
+
+    drag = np.zeros(N)
+    drag[3] = 1000.0
+    sim.set_drag(drag)
+    assert moved() < 0.02
+    sim.set_drag(0.0)
+    assert moved() > 0.1

@@ -15,6 +15,7 @@ from sensor_msgs.msg import Image, Imu, JointState, LaserScan
 
 from gaitway.behaviors import Scan
 from gaitway.safety import Stop
+from gaitway.safety.faults import Sample
 
 OK, ERROR = (
     bytes([level]) if isinstance(level, int) else level
@@ -71,6 +72,25 @@ def joint_state(
 def doubles(values: Sequence[float] | np.ndarray) -> array:
     """What a message's field `float64[]` keeps as it is; a list it would check and copy value by value."""
     return array("d", np.asarray(values, dtype=np.float64).tobytes())
+
+
+def joint_state_of(sample: Sample) -> JointState:
+    """From what a message of joints says."""
+    columns = sample.columns
+    return joint_state(
+        stamp_from(sample.stamp_ns), sample.names,
+        *(columns.get(column, ()) for column in ("position", "velocity", "effort")),
+    )  # fmt: skip
+
+
+def sample_of(message: JointState) -> Sample:
+    """What a message of joints says."""
+    columns = {"position": message.position, "velocity": message.velocity, "effort": message.effort}
+    return Sample(
+        stamp_ns=nanoseconds(message.header.stamp),
+        columns={column: np.array(values) for column, values in columns.items()},
+        names=tuple(message.name),
+    )
 
 
 def vector(values: Sequence[float] | np.ndarray) -> Vector3:

@@ -23,6 +23,8 @@ EMERGENCY_STOP = "/emergency_stop"
 SAFETY_STATE = "/safety_state"
 SAFETY_HEARTBEAT = "/safety_heartbeat"
 DIAGNOSTICS = "/diagnostics"
+FAULTS = "/faults"
+"""A DiagnosticStatus for each injected fault, when it first acts."""
 
 ROBOT = "robot"
 """Node that is the robot, simulated or bridged."""

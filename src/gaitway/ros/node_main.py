@@ -97,9 +97,7 @@ def run_node(make_node: Callable[[], Node], make_executor: Callable[[], Executor
         node = make_node()
         executor = make_executor()
         executor.add_node(node)
-        node.get_logger().info(
-            "up"
-        )  # the first line looks through all modules: 0.1 s that no stop should wait for
+        node.get_logger().info("up")  # the first line takes 0.1 s, which no stop should wait for
         gc.collect()
         gc.freeze()  # what start-up made lives on: the collector need not walk it while controlling
         while rclpy.ok():  # the spin() of rclpy 9.1's EventsExecutor fires no timers

@@ -3,7 +3,7 @@
 It publishes what a robot measures, obeys `/joint_commands` and `/joint_torques`, and stops by itself: on
 `/emergency_stop`, malformed or stale commands, or a lost supervisor heartbeat. With the parameter
 `lockstep` it advances one control step for each command that answers its newest joint state, and publishes
-`/clock`.
+`/clock`. Faults of its sensors and its body are injected by the parameter `faults`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import Float64
 
 from gaitway import rotation
+from gaitway.robots import Robot
 from gaitway.ros import messages, names
+from gaitway.ros.injected_faults import InjectedFaults
 from gaitway.ros.node_main import run_node, steady_s
 from gaitway.ros.robot_bridge import RobotBridge, ServoCommand
 from gaitway.ros.simulated_perception import SimulatedPerception
+from gaitway.safety.faults import COMMANDS, IMU, JOINT_STATES, Fault, Messages, Motors, Push, Sample
 from gaitway.sim import Simulation, get_world
 from gaitway.sim.sensor_noise import Samples, SensorNoise
 
@@ -74,6 +77,8 @@ class SimulatedRobot(RobotBridge):
         self._physics_steps = 0
         self._slipped = 0
         self._tick_s: float | None = None
+        self._strength = np.ones(self.robot.num_joints)
+        self._witness = LimitWitness(self.robot)
         self._stamp_ns = 0
         self._published: OrderedDict[int, float] = OrderedDict()
         self._joint_states = self.create_publisher(JointState, names.JOINT_STATES, names.SENSOR_OUT)
@@ -84,6 +89,8 @@ class SimulatedRobot(RobotBridge):
         self._perception = SimulatedPerception(self, self.sim, world)
         self._clock_out = self.create_publisher(Clock, "/clock", 1) if self._lockstep else None
         self.create_subscription(Vector3, names.ROBOT_PUSH, self._on_push, names.EVENT)
+        self._faults = InjectedFaults(self, _can_inject, self._on_faults)
+        self._faults.begin()
         if self._lockstep:
             self.start(1.0 / _REPUBLISH_HZ, self._publish_sensors)
         else:
@@ -97,10 +104,11 @@ class SimulatedRobot(RobotBridge):
 
     def apply(self, servos: ServoCommand) -> None:
         """Set the simulated servos."""
+        self._witness.see(servos)
         if servos.stiffness is not self._stiffness or servos.damping is not self._damping:
             self._stiffness, self._damping = servos.stiffness, servos.damping
-            self.sim.set_gains(servos.stiffness, servos.damping)
-        self.sim.set_command(servos.target[None], servos.effort)
+            self.sim.set_gains(self._strength * servos.stiffness, self._strength * servos.damping)
+        self.sim.set_command(servos.target[None], self._strength * servos.effort)
 
     def let_go(self) -> None:
         """Let the robot off its gantry."""
@@ -112,8 +120,8 @@ class SimulatedRobot(RobotBridge):
         self.sim.set_gantry(True, self._lift)
 
     def state_values(self) -> dict[str, object]:
-        """How many physics steps were left out after stalls of the host."""
-        return {"slipped_physics_steps": self._slipped}
+        """How many physics steps were left out after stalls of the host, and commands outside limits at the joints."""
+        return {"slipped_physics_steps": self._slipped, "commands_outside_limits": self._witness.outside}
 
     def destroy_node(self) -> None:
         """End the camera's process too."""
@@ -141,6 +149,24 @@ class SimulatedRobot(RobotBridge):
             return
         self.sim.push(impulse)
         self.get_logger().info(f"pushed by ({message.x:.1f}, {message.y:.1f}, {message.z:.1f}) N s")
+
+    # Faults
+
+    def _on_faults(self, injected: list[Fault]) -> None:
+        """Weaken motors and jam joints as the faults of now have it, and give the pushes that are new."""
+        joints = self.robot.joint_names
+        self._strength, self._stiffness = np.ones(len(joints)), None  # so that the gains are set anew
+        drag = np.zeros(len(joints))
+        for cause in self._faults.causes(Motors):
+            hit = np.array([cause.joint in name for name in joints])
+            self._strength[hit] *= cause.strength
+            drag[hit] += cause.drag
+        self.sim.set_drag(drag)
+        for fault in injected:
+            if isinstance(fault.cause, Push):
+                self.sim.push(np.array([fault.cause.impulse]))
+            if not isinstance(fault.cause, Messages):
+                self._faults.say(fault.name, steady_s())
 
     # Physics
 
@@ -174,14 +200,21 @@ class SimulatedRobot(RobotBridge):
             self._clock_out.publish(Clock(clock=stamp))
         values = sim.joint_pos, sim.joint_vel, sim.joint_effort, sim.imu_quat_w, sim.imu_ang_vel
         measured = self._noise.added(Samples(*(value[0] for value in values)), self._noise_rng)
-        imu = self._imu_message
-        imu.header.stamp = stamp
-        imu.orientation = messages.quat_message(measured.imu_quat_w)
-        imu.angular_velocity = messages.vector(measured.imu_ang_vel)
-        self._imu.publish(imu)
-        joints = messages.joint_state(stamp, self.robot.joint_names, *measured[:3])
+        columns = {"orientation": measured.imu_quat_w, "angular_velocity": measured.imu_ang_vel}
+        for sample in self._faults.through(IMU, Sample(stamp_ns=self._stamp_ns, columns=columns)):
+            imu = self._imu_message
+            imu.header.stamp = messages.stamp_from(sample.stamp_ns)
+            imu.orientation = messages.quat_message(sample.columns["orientation"])
+            imu.angular_velocity = messages.vector(sample.columns["angular_velocity"])
+            self._imu.publish(imu)
+        columns = {
+            column: np.array(value)
+            for column, value in zip(("position", "velocity", "effort"), measured[:3], strict=True)
+        }
+        joints = Sample(stamp_ns=self._stamp_ns, columns=columns, names=self.robot.joint_names)
         self._published[self._stamp_ns] = steady_s()
-        self._joint_states.publish(joints)
+        for sample in self._faults.through(JOINT_STATES, joints):
+            self._joint_states.publish(messages.joint_state_of(sample))
         if len(self._published) > _REMEMBERED_STAMPS:
             self._published.popitem(last=False)
         if self._physics_steps % max(1, round(1.0 / (_ODOM_HZ * sim.physics_dt))) == 0:
@@ -197,6 +230,28 @@ class SimulatedRobot(RobotBridge):
         self._odom.publish(
             messages.odometry(stamp, sim.base_pos_w[0], sim.base_quat_w[0], lin_vel_b, sim.base_ang_vel_b[0])
         )
+
+
+class LimitWitness:
+    """Counts what must never reach a joint, behind all layers of safety."""
+
+    def __init__(self, robot: Robot):
+        self.outside = 0
+        """Control periods in which a joint had a target or a torque outside the robot's limits, or not finite."""
+        self._lower, self._upper = robot.position_lower, robot.position_upper
+        self._effort_limit = np.array(robot.effort_limit)
+
+    def see(self, servos: ServoCommand) -> None:
+        """Look at what the joints are told now."""
+        in_range = (servos.target >= self._lower) & (servos.target <= self._upper)  # NaN is not
+        allowed = np.abs(servos.effort) <= self._effort_limit
+        self.outside += not bool(((in_range | (servos.stiffness == 0.0)) & allowed).all())
+
+
+def _can_inject(fault: Fault) -> bool:
+    if isinstance(fault.cause, Messages):
+        return COMMANDS not in fault.cause.streams
+    return isinstance(fault.cause, (Motors, Push))
 
 
 if __name__ == "__main__":

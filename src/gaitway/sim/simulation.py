@@ -245,6 +245,11 @@ class Simulation:
         bias[:, :, 1] = -self.draw.motor_strength * self._servo_stiffness
         bias[:, :, 2] = -self.draw.motor_strength * self.draw.damping * self._damping
 
+    def set_drag(self, drag: np.ndarray | float) -> None:
+        """Set viscous friction of the joints beside their own [N m s/rad]. Broadcast to (num_envs, num_joints)."""
+        dofs = [self.model.joint(name).dofadr[0] for name in self.robot.joint_names]
+        self._batch.expand("dof_damping")[:, dofs] = self.model.dof_damping[dofs] + drag
+
     def set_delay(self, delay_s: np.ndarray, env_ids: np.ndarray | None = None) -> None:
         """Set the time between a command and its effect, in whole physics steps.
 

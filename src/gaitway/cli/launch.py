@@ -16,9 +16,12 @@ from gaitway.files import write_atomically
 from gaitway.policy import load_policy
 from gaitway.policy.shipped import find_policy
 from gaitway.progress import progress_bar
+from gaitway.robots import get_robot
 from gaitway.ros import RosError, require_ros
+from gaitway.safety.faults import parse_schedule
 
 if TYPE_CHECKING:
+    from gaitway.ros.fault_schedule import FaultSchedule
     from gaitway.ros.launching import Launch
 
 
@@ -47,6 +50,8 @@ class LaunchCommand:
     """Rate of /camera/image_raw [Hz]; 0 for none."""
     record: Path | None = None
     """Write how the walk went as JSON."""
+    fault: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Inject a fault, as NAME@SECONDS after the robot is let go; may be given again. An unknown name lists them."""
     seconds: float | None = None
     """End after this time [s]; default never."""
     log_dir: Path = Path("runs/launch")
@@ -58,21 +63,22 @@ class LaunchCommand:
 
     def run(self) -> None:
         """Run until told to end."""
+        schedule = parse_schedule(self.fault)
         require_ros()
+        from gaitway.ros.fault_schedule import FaultSchedule
         from gaitway.ros.launching import launch_policy
         from gaitway.ros.recordings import Recordings
 
         console = Console()
         policy = find_policy(self.policy)
-        estimate = self.odometry == "estimated"
-        around = [f"world:={self.world}", f"camera_hz:={float(self.camera_hz)}"]
         stops_dir = self.stops_dir if self.flight_recorder else None
         with launch_policy(
             policy,
             self.robot,
             self.log_dir,
-            estimate_odometry=estimate,
-            robot_parameters=around,
+            estimate_odometry=self.odometry == "estimated",
+            faulty_controller=any(fault.group == "commands" for _, fault in schedule),
+            robot_parameters=[f"world:={self.world}", f"camera_hz:={float(self.camera_hz)}"],
             stops_dir=stops_dir,
         ) as launch:
             recordings = Recordings(
@@ -85,28 +91,30 @@ class LaunchCommand:
                 "geometry_msgs/Vector3 on /robot/push; Ctrl-C ends all"
             )
             try:
-                if self.to is not None:
-                    self._walk(launch, console)
-                else:
-                    launch.let_go()
-                    console.print("active")
-                    self._wait(launch, console)
+                with FaultSchedule(launch, get_robot(self.robot), schedule, console.print) as faults:
+                    if self.to is not None:
+                        self._walk(launch, console, faults)
+                    else:
+                        launch.let_go()
+                        console.print("active")
+                        faults.begin()
+                        self._wait(launch, console, faults)
             except RosError:
                 if stops_dir is not None and launch.exit_code("flight_recorder") is None:
                     recordings.wait_after_failure()
                 raise
         console.print("ended")
 
-    def _wait(self, launch: Launch, console: Console) -> None:
+    def _wait(self, launch: Launch, console: Console, faults: FaultSchedule) -> None:
         elapsed_s = 0.0
         while self.seconds is None or elapsed_s < self.seconds:
             launch.client.spin_for(0.2)
-            launch.check()
+            launch.check(but=faults.lost)
             for message in launch.lost():
                 console.print(message, style="yellow")
             elapsed_s += 0.2
 
-    def _walk(self, launch: Launch, console: Console) -> None:
+    def _walk(self, launch: Launch, console: Console, faults: FaultSchedule) -> None:
         from gaitway.ros.walking import walk_to
 
         assert self.to is not None
@@ -119,6 +127,7 @@ class LaunchCommand:
                 timeout_s=self.seconds or _WALK_S,
                 step_dt=load_policy(find_policy(self.policy)).spec.step_dt,
                 estimated=self.odometry == "estimated",
+                on_start=faults.begin,
                 on_progress=lambda left_m: bar.update(max(0.0, distance - left_m)),
             )
         if self.record is not None:

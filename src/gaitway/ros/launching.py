@@ -137,7 +137,10 @@ class Launch:
 
     def exit_code(self, name: str) -> int | None:
         """How the newest process of that name ended; None while it runs."""
-        return next(process.popen.poll() for process in reversed(self._processes) if process.name == name)
+        return self._newest(name).poll()
+
+    def _newest(self, name: str) -> subprocess.Popen:
+        return next(process.popen for process in reversed(self._processes) if process.name == name)
 
     def let_go(self) -> None:
         """Configure and activate the controller, blend in on the gantry, and let the robot go.
@@ -147,17 +150,16 @@ class Launch:
         """
         self.client.let_go(self.check)
 
-    def check(self) -> None:
-        """Notice a process that has ended.
+    def check(self, but: Collection[str] = ()) -> None:
+        """Notice a process that has ended, but for those named.
 
         Raises:
             RosError: with the last lines that it wrote.
         """
         for process in self._processes:
             code = process.popen.poll()
-            if process.name in self._optional:
-                continue
-            if code is not None and not (process.errand and code in (0, 1)):
+            expected = process.name in {*but, *self._optional} or (process.errand and code in (0, 1))
+            if code is not None and not expected:
                 tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-12:])
                 raise RosError(f"{process.name} ended with code {code}; {process.log} ends:\n{tail}")
 
@@ -181,6 +183,14 @@ class Launch:
                 process.popen.kill()
                 process.popen.wait()
 
+    def halt(self, name: str) -> None:
+        """Let one process hang until it is resumed."""
+        self._newest(name).send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a halted process go on."""
+        self._newest(name).send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         """End all processes, the newest first, and leave ROS 2."""
         import rclpy
@@ -202,6 +212,7 @@ def launch_policy(
     estimate_odometry: bool = False,
     robot_parameters: Sequence[str] = (),
     stops_dir: Path | None = None,
+    faulty_controller: bool = False,
 ) -> Launch:
     """A simulated robot, its supervisor and its controller.
 
@@ -214,6 +225,7 @@ def launch_policy(
             ground truth is then on `/odom/ground_truth`.
         robot_parameters: further `name:=value` for the simulated robot.
         stops_dir: folder in which a flight recorder writes what led to a stop; default no recorder.
+        faulty_controller: whether faults can be injected into the controller's commands.
 
     Raises:
         UnknownNameError: there is no such robot.
@@ -224,10 +236,11 @@ def launch_policy(
     check_measured(spec)
     check_binding(spec, get_robot(robot))
     robot_argument, policy_argument = f"robot:={robot}", f"policy:={Path(policy).resolve()}"
+    controller = "faulty_controller" if faulty_controller else "policy_controller"
     commands = {
         "simulated_robot": [robot_argument, *robot_parameters],
         "safety_supervisor": [robot_argument, policy_argument],
-        "policy_controller": [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
+        controller: [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
     }
     if estimate_odometry:
         from gaitway.ros import names
@@ -246,6 +259,7 @@ def end_process(popen: subprocess.Popen) -> None:
     """Ask a process to end, and kill it where it does not."""
     with contextlib.suppress(ProcessLookupError):
         popen.send_signal(signal.SIGTERM)
+        popen.send_signal(signal.SIGCONT)  # one that was halted hears nothing
     try:
         popen.wait(_END_S)
     except subprocess.TimeoutExpired:

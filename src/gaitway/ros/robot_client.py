@@ -89,9 +89,9 @@ class RobotClient:
         return [_parameter_value(value) for value in response.values]
 
     def set_parameters(
-        self, node: str, parameters: Mapping[str, bool | str | float | Sequence[float]]
+        self, node: str, parameters: Mapping[str, bool | str | float | Sequence[float] | Sequence[str]]
     ) -> None:
-        """Set a node's switches, strings, doubles and arrays of doubles, all or none.
+        """Set a node's switches, strings, doubles, and arrays of doubles or strings, all or none.
 
         Raises:
             RosError: the node refuses; the message holds its reason.
@@ -183,13 +183,16 @@ class RobotClient:
         return future.result()
 
 
-def _parameter_message(value: bool | str | float | Sequence[float]) -> ParameterValue:
+def _parameter_message(value: bool | str | float | Sequence[float] | Sequence[str]) -> ParameterValue:
     if isinstance(value, str):
         return ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
     if isinstance(value, bool):
         return ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=value)
     if isinstance(value, (float, int)):
         return ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(value))
+    texts = [each for each in value if isinstance(each, str)]
+    if texts:
+        return ParameterValue(type=ParameterType.PARAMETER_STRING_ARRAY, string_array_value=texts)
     return ParameterValue(
         type=ParameterType.PARAMETER_DOUBLE_ARRAY, double_array_value=[float(each) for each in value]
     )

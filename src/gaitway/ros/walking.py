@@ -81,6 +81,7 @@ def walk_to(
     timeout_s: float,
     step_dt: float,
     estimated: bool,
+    on_start: Callable[[], None] = lambda: None,
     on_progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """Start the node `walk_to`, let the robot go, and watch it walk to a point.
@@ -94,6 +95,7 @@ def walk_to(
         timeout_s: time to give up after [s].
         step_dt: time between two commands of the controller [s].
         estimated: whether `/odom` is the estimator's; the truth is then on `/odom/ground_truth`.
+        on_start: called when the robot has been let go.
         on_progress: told the distance that is left [m].
 
     Returns:
@@ -111,6 +113,7 @@ def walk_to(
     if not launch.client.spin_until(lambda: witness.velocity is not None, _MARGIN_S):
         raise RosError(f"nothing on {names.CMD_VEL} within {_MARGIN_S:g} s of starting walk_to")
     launch.let_go()
+    on_start()
     witness.commands_s.clear()
     witness.latencies_s.clear()
     started_s = steady_s()

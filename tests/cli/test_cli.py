@@ -50,6 +50,10 @@ def test_every_command_explains_itself(verb: str) -> None:
         (("preflight", "nowhere.onnx"), "no policy file at nowhere.onnx"),
         (("preflight", "walk", "--wiggle", "--amplitude", "3"), "--amplitude above 0 and at most 0.3 rad"),
         (("export", "nowhere"), "nowhere is no run: it has no run.json"),
+        (("launch", "h23_walk", "--fault", "imu_nam@1"), "unknown fault 'imu_nam'; did you mean 'imu_nan'"),
+        (("launch", "h23_walk", "--fault", "imu_nan"), "NAME@SECONDS, such as imu_nan@3; got 'imu_nan'"),
+        (("bench", "safety", "--fault", "imu_nam"), "unknown fault 'imu_nam'; did you mean 'imu_nan'"),
+        (("bench", "safety", "--runs", "0"), "--runs must be at least 1"),
         (("bench", "sim", "--task", "stnad"), "unknown task 'stnad'; did you mean 'stand'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`gaitway bench WHAT`: speed against a stated limit, measured in one run."""
+"""`gaitway bench WHAT`: speed, and responses to faults, against stated limits, measured in one run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ BENCHES = {
     "sim": "the simulation beside the bare physics and beside other libraries",
     "train": "PPO, part by part, beside the bare physics and Stable-Baselines3",
     "policy": "a control step of a policy file beside a raw onnxruntime call",
+    "safety": "every fault against the live processes, and what comes of it",
     "ros": "latency and CPU of the nodes beside a bare exchange of messages",
     "false-stops": "stops by the supervisor of robots that do nothing wrong, in robot-hours",
 }

@@ -6,7 +6,7 @@ import functools
 import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import rclpy
@@ -64,21 +64,30 @@ def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> T
     return node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
-def with_publisher(callback: Callable[[Any, bytes], None]) -> Callable[..., None]:
-    """A subscription's callback that is told who published a message: 16 bytes, other for every publisher.
-
-    They are empty where the ROS 2 distribution does not say (before Kilted).
-    """
+def with_info(callback: Callable[[Any, Mapping[str, Any]], None]) -> Callable[..., None]:
+    """A subscription's callback that is given a message and what rclpy says of it, whatever the executor."""
 
     def heard(message: Any, info: Any) -> None:
-        gid = info.get("publisher_gid")
-        callback(message, gid["data"] if gid else b"")
+        callback(message, info)
 
     @functools.wraps(heard)
     def call(*given: Any) -> None:
         heard(*(given[0] if len(given) == 1 else given))  # rclpy 9.1's EventsExecutor gives both as one pair
 
     return call
+
+
+def with_publisher(callback: Callable[[Any, bytes], None]) -> Callable[..., None]:
+    """A subscription's callback that is told who published a message: 16 bytes, other for every publisher.
+
+    They are empty where the ROS 2 distribution does not say (before Kilted).
+    """
+
+    def heard(message: Any, info: Mapping[str, Any]) -> None:
+        gid = info.get("publisher_gid")
+        callback(message, gid["data"] if gid else b"")
+
+    return with_info(heard)
 
 
 def run_node(make_node: Callable[[], Node], make_executor: Callable[[], Executor] = EventsExecutor) -> None:

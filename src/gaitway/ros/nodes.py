@@ -41,6 +41,10 @@ NODES = {
         "gaitway.ros.agents.reactive_navigator:ReactiveNavigator",
         "walks, and turns away from obstacles",
     ),
+    "concurrent_agent": (
+        "gaitway.ros.agents.concurrent_agent:ConcurrentAgent",
+        "filters every joint state behind bounded queues",
+    ),
     "joint_pid": ("gaitway.ros.agents.joint_pid:JointPid", "a PID controller for each joint"),
     "parameterised_agent": (
         "gaitway.ros.agents.parameterised_agent:ParameterisedAgent",

@@ -8,6 +8,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from fault_trials import HEADS, fault_rows, fill_page
+
 from gaitway.files import write_atomically
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -81,6 +83,7 @@ def write_results() -> None:
         *false_stops_section(),
     ]
     write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
+    write_fault_table()
 
 
 def demo_section() -> list[str]:
@@ -354,6 +357,26 @@ def memory_section() -> list[str]:
             machine_line([run]),
         ]
     return parts
+
+
+def write_fault_table() -> None:
+    """Write the table of faults into docs/safety.md."""
+    runs = records("accept-04-faults-*.json")
+    if not runs:
+        return
+    rows = fault_rows(runs)
+    passed = sum(row["passed"] for run in runs for row in run["faults"])
+    outside = sum(row["commands_outside_limits"] for run in runs for row in run["faults"])
+    spoiled = sum(len(row["spoiled"]) for run in runs for row in run["faults"])
+    late = max(run["host_timer"]["late_ms"]["max"] for run in runs)
+    text = [
+        table(HEADS, rows),
+        f"{passed} of {len(rows)} faults were answered as expected in every run; {outside} commands outside limits "
+        f"reached a joint; {spoiled} runs were made again because the robot had stopped before the fault. A bare timer "
+        f"beside them was late by at most {late:.0f} ms.",
+        machine_line(runs),
+    ]
+    fill_page(DOCS / "safety.md", "\n\n".join(text))
 
 
 def false_stops_section() -> list[str]:

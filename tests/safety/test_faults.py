@@ -135,11 +135,12 @@ def test_the_supervisor_responds_to_tampered_messages_as_the_catalogue_says(faul
 
 @pytest.mark.parametrize("fault", TAMPERED, ids=lambda fault: fault.name)
 def test_a_fault_leaves_what_it_was_given_as_it_was_and_begins_anew_with_each_injection(fault: Fault) -> None:
-    assert isinstance(fault.cause, Messages)
-    make = MAKE[fault.cause.streams[0]]
+    cause = fault.cause
+    assert isinstance(cause, Messages)
+    make = MAKE[cause.streams[0]]
 
     def once() -> list:
-        tamper = fault.cause.make()  # pyright: ignore[reportAttributeAccessIssue]
+        tamper = cause.make()
         out = []
         for step in range(60):
             given, same = make(step), make(step)

@@ -14,7 +14,7 @@ from gaitway.ros.agents.bounded_stage import BoundedStage
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 10))
 def test_every_item_is_counted_once_at_any_moment(items: list[bool], capacity: int) -> None:
-    stage = BoundedStage(lambda usable: usable, capacity)
+    stage = BoundedStage[bool](bool, capacity)
     for number, item in enumerate(items, start=1):
         stage.offer(item)
         counts = stage.counts()
@@ -49,7 +49,10 @@ def test_offering_never_waits_for_slow_work_and_the_oldest_is_dropped() -> None:
 
 
 def test_an_error_of_the_work_comes_out_where_the_stage_is_checked() -> None:
-    stage = BoundedStage(lambda item: 1 / item > 0, capacity=3)
+    def fail(item: int) -> bool:
+        raise ZeroDivisionError(item)
+
+    stage = BoundedStage(fail, capacity=3)
     stage.offer(0)
     while stage.counts().in_flight:
         time.sleep(0.001)

@@ -17,9 +17,9 @@ from gaitway.behaviors import Scan
 from gaitway.safety import Stop
 from gaitway.safety.faults import Sample
 
-OK, ERROR = (
+OK, WARN, ERROR = (
     bytes([level]) if isinstance(level, int) else level
-    for level in (DiagnosticStatus.OK, DiagnosticStatus.ERROR)
+    for level in (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
 )
 
 
@@ -135,10 +135,25 @@ def picture(message: Image) -> np.ndarray | None:
         Shape (height, width, 3), of mono8 (height, width, 1), uint8.
     """
     channels = {"rgb8": 3, "bgr8": 3, "mono8": 1}.get(message.encoding)
-    if channels is None or len(message.data) != message.height * message.step:
+    if channels is None or message.step < message.width * channels:
         return None
-    rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
-    return rows[:, : message.width * channels].reshape(message.height, message.width, channels)
+    if len(message.data) != message.height * message.step:
+        return None
+    shape, strides = (message.height, message.width, channels), (message.step, channels, 1)
+    return np.ndarray(shape, np.uint8, message.data, strides=strides)  # also where rows are padded
+
+
+def decimated(message: Image, stride: int) -> Image | None:
+    """Every so manyth pixel of every so manyth row, the only bytes that are copied; None as of `picture`."""
+    pixels = picture(message)
+    if pixels is None:
+        return None
+    small = pixels[::stride, ::stride]
+    height, width, channels = small.shape
+    answer = Image(header=message.header, height=height, width=width, encoding=message.encoding)
+    answer.step = width * channels
+    answer.data = array("B", small.tobytes())  # anything but an array is checked byte by byte
+    return answer
 
 
 def by_name(

@@ -46,6 +46,7 @@ NODES = {
         "filters every joint state behind bounded queues",
     ),
     "joint_pid": ("gaitway.ros.agents.joint_pid:JointPid", "a PID controller for each joint"),
+    "monitor": ("gaitway.ros.agents.monitor:Monitor", "memory, CPU, rates and losses, to /diagnostics"),
     "parameterised_agent": (
         "gaitway.ros.agents.parameterised_agent:ParameterisedAgent",
         "steps in place, by parameters that change while it runs",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +27,7 @@ from gaitway.policy import load_policy
 from gaitway.policy.shipped import find_policy
 from gaitway.progress import progress_bar
 from gaitway.ros import messages, names
-from gaitway.ros.launching import Launch, launch_policy
+from gaitway.ros.launching import Launch, end_process, launch_policy
 from gaitway.ros.node_main import steady_s
 from gaitway.safety import RobotMode
 from gaitway.tasks import get_task
@@ -63,7 +66,9 @@ class Witness:
     commands_s: list[float] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
     robot: DiagnosticStatus = field(default_factory=DiagnosticStatus)
-    tilt: float = 0.0
+    supervisor: DiagnosticStatus = field(default_factory=DiagnosticStatus)
+    largest_tilt: float = 0.0
+    """Until the robot stopped [rad]."""
 
     def __post_init__(self) -> None:
         node = self.launch.client.node
@@ -71,6 +76,7 @@ class Witness:
             (JointState, names.JOINT_COMMANDS, lambda message: self.commands_s.append(steady_s()), 50),
             (Float64, names.ROBOT_COMMAND_LATENCY, lambda message: self.latencies_s.append(message.data), 50),
             (DiagnosticStatus, names.ROBOT_STATE, self._on_robot, names.LATCHED),
+            (DiagnosticStatus, names.SAFETY_STATE, self._on_supervisor, names.LATCHED),
             (Odometry, names.ODOM, self._on_odom, names.SENSOR_IN),
         ]
         for kind, topic, callback, qos in subscriptions:
@@ -79,9 +85,28 @@ class Witness:
     def _on_robot(self, message: DiagnosticStatus) -> None:
         self.robot = message
 
+    def _on_supervisor(self, message: DiagnosticStatus) -> None:
+        self.supervisor = message
+
     def _on_odom(self, message: Odometry) -> None:
+        if self.robot.message != RobotMode.ACTIVE.value:
+            return
         up_w = rotation.rotate(messages.quat_wxyz(message.pose.pose.orientation), np.array([0.0, 0.0, 1.0]))
-        self.tilt = math.acos(float(np.clip(up_w[2], -1.0, 1.0)))
+        self.largest_tilt = max(self.largest_tilt, math.acos(float(np.clip(up_w[2], -1.0, 1.0))))
+
+
+@contextmanager
+def host_timer() -> Iterator[dict[str, Any]]:
+    """A bare timer that runs beside; how late it woke is in the dict at the end."""
+    lateness: dict[str, Any] = {}
+    command = [sys.executable, "-m", "gaitway.ros.host_timer"]
+    host = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield lateness
+    finally:
+        end_process(host)
+    assert host.stdout is not None
+    lateness |= json.loads(host.stdout.read())
 
 
 def live(part: int, sitting_s: float = SITTING_S) -> dict[str, Any]:
@@ -91,7 +116,7 @@ def live(part: int, sitting_s: float = SITTING_S) -> dict[str, Any]:
     """
     rng = np.random.default_rng(FIRST_SEED + part)
     walked_s, stops, periods, latencies, slipped = 0.0, [], [], [], 0
-    with progress_bar("live", sitting_s) as bar:
+    with progress_bar("live", sitting_s) as bar, host_timer() as lateness:
         while walked_s < sitting_s and len(stops) < MOST_STOPS:
             before_s = walked_s
             noise = asdict(task_noise(get_task("walk")))
@@ -104,12 +129,15 @@ def live(part: int, sitting_s: float = SITTING_S) -> dict[str, Any]:
                 for seconds in roam(launch, witness, rng, sitting_s - before_s):
                     walked_s = before_s + seconds
                     bar.update(walked_s, f"{len(stops)} stops")
+                launch.client.spin_for(0.5)  # the reasons come after the stop
             values = messages.values_of(witness.robot)
             slipped += int(values["slipped_physics_steps"])
             periods.append(np.diff(witness.commands_s))
             latencies += witness.latencies_s
             if values["stopped"] == "True":
-                stops.append({"reason": values["reason"], "tilt_deg": math.degrees(witness.tilt)})
+                supervisor = messages.values_of(witness.supervisor).get("reason")
+                tilt_deg = math.degrees(witness.largest_tilt)
+                stops.append({"robot": values["reason"], "supervisor": supervisor, "tilt_deg": tilt_deg})
     step_dt = load_policy(find_policy(POLICY)).spec.step_dt
     late = np.concatenate(periods) > LATE_PERIODS * step_dt
     return {
@@ -120,6 +148,7 @@ def live(part: int, sitting_s: float = SITTING_S) -> dict[str, Any]:
         "late_commands": int(late.sum()),
         "latency_p99_ms": float(1e3 * np.percentile(latencies, 99)),
         "slipped_physics_steps": slipped,
+        "host_timer": lateness,
     }
 
 

@@ -98,9 +98,12 @@ class Robot:
         self.wait(future.done, timeout_s)
         return future.result()
 
-    def set_mode(self, mode: str) -> SetMode.Response:
+    def ask_mode(self, mode: str) -> Any:
         assert self._mode.wait_for_service(WAIT_S)
-        return self.answer(self._mode.call_async(SetMode.Request(mode=mode)))
+        return self._mode.call_async(SetMode.Request(mode=mode))
+
+    def set_mode(self, mode: str) -> SetMode.Response:
+        return self.answer(self.ask_mode(mode))
 
     def info(self) -> GetRobotInfo.Response:
         assert self._info.wait_for_service(WAIT_S)
@@ -180,6 +183,17 @@ def test_a_held_robot_does_not_walk(robot: Robot) -> None:
     result = robot.answer(robot.walk(Point(x=1.0)).get_result_async())
     assert result.status == GoalStatus.STATUS_ABORTED
     assert "mode held" in result.result.message
+
+
+def test_damping_does_not_wait_for_a_switch_that_is_under_way(robot: Robot) -> None:
+    walk = robot.ask_mode("walk")
+    robot.client.spin_for(0.1)
+    assert robot.set_mode("damp").success
+    assert not walk.done()
+    assert "stopped" in robot.answer(walk).message
+    robot.client.trigger(names.ROBOT_RESET)
+    robot.client.trigger(names.SUPERVISOR_RESET)
+    robot.wait(lambda: robot.states[-1].mode == RobotState.HELD and not robot.safety[-1].stopped)
 
 
 def test_set_mode_walk_lets_a_held_robot_go(robot: Robot) -> None:

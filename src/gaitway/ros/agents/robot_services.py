@@ -5,17 +5,20 @@ and `cmd_vel` while it walks to a goal.
 
 A mode is switched by the robot's own services, the controller's lifecycle, and its parameter `accept_velocities`;
 this node keeps no mode of its own that could be wrong. An answer may take seconds, so services and walks run on the
-threads of a multi-threaded executor, and sensors are heard by another.
+threads of a multi-threaded executor, where a stop waits for neither, and sensors are heard by another.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+import time
+from functools import partial
 
 from gaitway_msgs.msg import RobotState, SafetyState, SensorData
 from gaitway_msgs.srv import GetRobotInfo, SetMode
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import Bool
@@ -27,13 +30,14 @@ from gaitway.policy.shipped import find_policy
 from gaitway.robots import get_robot
 from gaitway.ros import find_ros, names, robot_messages
 from gaitway.ros.environment import RosError
-from gaitway.ros.node_main import run_node, steady_timer
+from gaitway.ros.node_main import run_node, steady_s, steady_timer
 from gaitway.ros.robot_client import RobotClient
 from gaitway.ros.robot_watch import RobotWatch
 from gaitway.ros.walk_server import WalkServer
 from gaitway.safety import RobotMode
 
 _SWITCHED_S = 3.0
+_THREADS = 8  # the default is one per core, which a walk and a switch could use up before a stop is asked for
 _MODES = {
     None: RobotState.UNKNOWN,
     RobotMode.HELD: RobotState.HELD,
@@ -63,9 +67,10 @@ class RobotServices(Node):
         self._state = self.create_publisher(RobotState, "robot_state", names.EVENT)
         self._sensors = self.create_publisher(SensorData, "sensor_data", names.EVENT)
         self._safety = self.create_publisher(SafetyState, "safety_status", names.LATCHED)
-        one_at_a_time = MutuallyExclusiveCallbackGroup()
-        self.create_service(SetMode, "set_mode", self._set_mode, callback_group=one_at_a_time)
-        self.create_service(GetRobotInfo, "get_robot_info", self._get_info, callback_group=one_at_a_time)
+        self._one_at_a_time = threading.Lock()  # who holds it may use the client
+        anytime = ReentrantCallbackGroup()
+        self.create_service(SetMode, "set_mode", self._set_mode, callback_group=anytime)
+        self.create_service(GetRobotInfo, "get_robot_info", self._get_info, callback_group=anytime)
         steady_timer(self, 1.0 / rate_hz, self._publish)
 
     def destroy_node(self) -> None:
@@ -102,24 +107,32 @@ class RobotServices(Node):
         if mode != request.WALK:
             self._walks.end()
         if mode == request.DAMP:
-            self._stop.publish(Bool(data=True))
+            self._stop.publish(Bool(data=True))  # at once, whatever else is under way
         else:
-            stop = self._watch.stop()
-            if stop is not None:
-                raise RosError(
-                    f"the robot is stopped ({stop.get('reason')}); reset it with {names.SUPERVISOR_RESET}"
-                )
-            policy = self._policy()
-            if mode == request.WALK and (policy is None or policy.command is None):
-                raise RosError("the controller has no policy that follows velocity commands")
-            self._client.set_parameters(names.CONTROLLER, {"accept_velocities": mode == request.WALK})
-            if self._watch.robot_mode() is RobotMode.POSITION_HOLD:
-                self._client.trigger(names.ROBOT_ACTIVATE)
-            elif self._watch.robot_mode() is not RobotMode.ACTIVE:
-                self._client.let_go()
-        if not self._client.spin_until(lambda: self._mode() == mode, _SWITCHED_S):
-            raise RosError(f"the robot is in mode {self._mode()} after {_SWITCHED_S:g} s")
+            with self._one_at_a_time:
+                self._start(velocities=mode == request.WALK)
+        end_s = steady_s() + _SWITCHED_S
+        while self._mode() != mode:
+            if steady_s() > end_s:
+                raise RosError(f"the robot is in mode {self._mode()} after {_SWITCHED_S:g} s")
+            time.sleep(0.02)
         return f"the robot is in mode {mode}"
+
+    def _start(self, velocities: bool) -> None:
+        """Have the robot on its feet under its policy, which obeys velocities or does not."""
+        stop = self._watch.stop()
+        if stop is not None:
+            raise RosError(
+                f"the robot is stopped ({stop.get('reason')}); reset it with {names.SUPERVISOR_RESET}"
+            )
+        policy = self._policy()
+        if velocities and (policy is None or policy.command is None):
+            raise RosError("the controller has no policy that follows velocity commands")
+        self._client.set_parameters(names.CONTROLLER, {"accept_velocities": velocities})
+        if self._watch.robot_mode() is RobotMode.POSITION_HOLD:
+            self._client.trigger(names.ROBOT_ACTIVATE)
+        elif self._watch.robot_mode() is not RobotMode.ACTIVE:
+            self._client.let_go()
 
     def _why_not_walk(self) -> str | None:
         mode = self._mode()
@@ -141,8 +154,9 @@ class RobotServices(Node):
         response.gaitway_version, response.mode = __version__, self._mode()
         response.ros_distro = os.environ.get("ROS_DISTRO", ros.detail)
         try:
-            self._describe_robot(response)
-            self._describe_policy(response)
+            with self._one_at_a_time:
+                self._describe_robot(response)
+                self._describe_policy(response)
             response.success = True
         except GaitwayError as error:
             response.message = str(error)
@@ -181,4 +195,4 @@ class RobotServices(Node):
 
 
 if __name__ == "__main__":
-    run_node(RobotServices, MultiThreadedExecutor)
+    run_node(RobotServices, partial(MultiThreadedExecutor, num_threads=_THREADS))

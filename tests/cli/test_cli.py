@@ -37,7 +37,7 @@ def test_every_command_explains_itself(verb: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("trian",), "unknown command 'trian'; did you mean 'train'? available: bench, compare, demo,"),
+        (("trainn",), "unknown command 'trainn'; did you mean 'train'? available: bench, compare, demo,"),
         (("train", "stnad"), "unknown task 'stnad'; did you mean 'stand'? available: navigate,"),
         (("train", "--robot", "h32"), "unknown robot 'h32'; did you mean 'h23'? available: h23"),
         (("train", "--algo", "pop"), "unknown algorithm 'pop'; did you mean 'ppo'? available: ddpg, dqn,"),

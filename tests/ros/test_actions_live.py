@@ -23,10 +23,15 @@ def test_the_robot_obeys_arrays_of_some_joints_and_a_second_publisher_stops_it(t
     with nodes(commands, tmp_path) as (launch, watch):
         client = launch.client
         watch.wait_for_mode("held")
+        publisher = client.node.create_publisher(Float64MultiArray, names.ACTIONS[-1], 10)
         for topic, wanted in zip(names.ACTIONS, ([1.1, 0.6], [0.3, 0.2], [0.8, 0.9]), strict=True):
-            publisher = client.node.create_publisher(Float64MultiArray, topic, 10)
+            out = (
+                publisher
+                if topic == names.ACTIONS[-1]
+                else client.node.create_publisher(Float64MultiArray, topic, 10)
+            )
             timer = client.node.create_timer(
-                0.1, lambda out=publisher, data=wanted: out.publish(Float64MultiArray(data=data))
+                0.1, lambda out=out, data=wanted: out.publish(Float64MultiArray(data=data))
             )
             arrived = client.spin_until(
                 lambda data=wanted: bool(watch.states) and np.allclose(watch.joint_pos(ARM), data, atol=0.08),

@@ -34,7 +34,7 @@ from gaitway.tasks import get_task
 from gaitway.tasks.false_stops import task_noise
 
 POLICY = "h23_walk"
-BATCHES, BATCH_HOURS = 4, 25
+BATCHES, BATCH_HOURS = 5, 20
 """Pieces of the robot-hours in simulation."""
 SITTINGS, SITTING_S = 3, 600.0
 """Pieces of the live minutes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,7 @@ def test_the_robot_obeys_arrays_of_some_joints_and_a_second_publisher_stops_it(t
                 if topic == names.ACTIONS[-1]
                 else client.node.create_publisher(Float64MultiArray, topic, 10)
             )
-            timer = client.node.create_timer(
-                0.1, lambda out=out, data=wanted: out.publish(Float64MultiArray(data=data))
-            )
+            timer = client.node.create_timer(0.1, partial(out.publish, Float64MultiArray(data=wanted)))
             arrived = client.spin_until(
                 lambda data=wanted: bool(watch.states) and np.allclose(watch.joint_pos(ARM), data, atol=0.08),
                 WAIT_S,

@@ -163,7 +163,7 @@ def test_launch_runs_and_ends_cleanly(toy_policy: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "simulated_robot, safety_supervisor, policy_controller" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {
-        "simulated_robot.log", "safety_supervisor.log", "policy_controller.log",
+        "simulated_robot.log", "safety_supervisor.log", "policy_controller.log", "flight_recorder.log",
     }  # fmt: skip
     for log in tmp_path.iterdir():
         assert "Traceback" not in log.read_text()

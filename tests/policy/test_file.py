@@ -122,7 +122,11 @@ def test_a_file_that_computes_something_else_is_refused(toy_policy: Path, tmp_pa
     [
         (lambda model, spec: spec["robot"]["stiffness"].pop(), "for 23 joints, robot.stiffness has 22"),
         (lambda model, spec: spec.pop("step_dt"), "missing required field `step_dt`"),
-        (lambda model, spec: spec["observation"].pop(), r"its spec says observation \(52,\)"),
+        (
+            lambda model, spec: (spec["observation"].pop(), spec.pop("observed")),
+            r"its spec says observation \(52,\)",
+        ),
+        (lambda model, spec: spec["observation"].pop(), "it observes 52 values, with 75 means"),
         (lambda model, spec: spec["golden_traces"].pop(), r"golden traces of \[32\] steps; at least 2 of 32"),
         (
             lambda model, spec: spec["golden_traces"][1]["imu_quat_w"].pop(),

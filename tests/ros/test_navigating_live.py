@@ -19,6 +19,8 @@ from gaitway.sim import get_world
 from tests.ros.harness import WAIT_S, Watcher
 
 WORLD = get_world("obstacles")
+ROBOT_RADIUS_M = 0.3
+"""From h23's centre to its farthest point, arms included."""
 NAVIGATOR, TREE = "reactive_navigator", "behavior_tree_agent"
 
 
@@ -110,7 +112,7 @@ def test_the_navigator_stops_before_an_obstacle_turns_and_walks_on(
     launch.client.spin_for(0.3)
     assert watch.mode == "active"
     assert heard.velocities[-1] == (0.0, 0.0)
-    assert WORLD.distance(np.array(heard.positions)).min() > 0.45
+    assert WORLD.distance(np.array(heard.positions)).min() > ROBOT_RADIUS_M, "it touched something"
 
 
 def test_the_tree_stops_within_one_tick_of_an_emergency_and_goes_on_after_the_reset(

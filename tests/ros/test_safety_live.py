@@ -170,8 +170,8 @@ def test_a_malformed_command_stops_robot_and_supervisor(
         assert heard
 
 
-def test_a_torque_array_of_the_wrong_length_stops_the_robot(toy_policy: Path, tmp_path: Path) -> None:
-    with running(toy_policy, tmp_path, let_go=False) as (launch, watch):
+def test_a_torque_array_of_the_wrong_length_stops_the_robot_by_itself(tmp_path: Path) -> None:
+    with nodes({"simulated_robot": ["robot:=h23"]}, tmp_path) as (launch, watch):
         out = launch.client.node.create_publisher(Float64MultiArray, names.JOINT_TORQUES, names.COMMAND)
         watch.publish_until("damping", lambda: out.publish(Float64MultiArray(data=[0.0] * 22)))
         assert "23 joints with (0, 22)" in watch.stop_reason

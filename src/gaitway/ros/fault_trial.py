@@ -91,7 +91,8 @@ class FaultTrials:
         self._steering = True
         client.spin_for(_SETTLE_S)
         if self._mode != RobotMode.ACTIVE.value:
-            raise RosError(f"stopped before the fault: {self._robot_state.get('reason')}")
+            client.spin_for(0.1)  # until all have said why
+            raise RosError("stopped before {}: {}, {}".format(fault.name, *self._detected()))
         outside = self._outside_limits()
         self._steering = not (isinstance(fault.cause, Publisher) and fault.cause.falls_silent_s is not None)
         injector.inject(fault)

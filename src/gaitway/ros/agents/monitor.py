@@ -28,7 +28,7 @@ from gaitway.ros.agents.process_watch import ProcessUse, ProcessWatch
 from gaitway.ros.node_main import run_node, steady_s, steady_timer, with_info
 
 _TICK_S = 0.02
-_WORDS = 80  # of a command line
+_NAME = 60  # characters of a command line
 
 
 class Monitor(Node):
@@ -178,7 +178,7 @@ class Monitor(Node):
             "cpu_cores": f"{use.cpu:.2f}",
             "command": use.command,
         }
-        return _status(f"process {use.command[-_WORDS:]}", problem, f"{use.rss_mib:.0f} MiB", values)
+        return _status(f"process {use.command[:_NAME]}", problem, f"{use.rss_mib:.0f} MiB", values)
 
 
 def _status(name: str, problem: object, well: str, values: Mapping[str, object]) -> DiagnosticStatus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -54,7 +55,7 @@ class ProcessWatch:
             with process.oneshot():
                 rss_mib = process.memory_info().rss / 2**20
                 cpu = process.cpu_percent() / 100.0
-                command = " ".join(process.cmdline())
+                program, *arguments = process.cmdline() or [process.name()]
         except psutil.Error:  # it has ended, or is another user's
             self._forget(pid)
             return None
@@ -62,7 +63,7 @@ class ProcessWatch:
         history.append((now_s, rss_mib))
         minutes = (now_s - history[0][0]) / 60.0
         growth = (rss_mib - history[0][1]) / minutes if minutes > 1.0 else 0.0
-        return ProcessUse(pid, command, rss_mib, growth, cpu)
+        return ProcessUse(pid, " ".join([Path(program).name, *arguments]), rss_mib, growth, cpu)
 
     def _forget(self, pid: int) -> None:
         del self._known[pid]

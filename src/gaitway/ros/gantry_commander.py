@@ -8,6 +8,7 @@ from types import TracebackType
 import numpy as np
 from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
 
 from gaitway.policy import adapted
 from gaitway.robots import Robot
@@ -31,6 +32,7 @@ BLEND_S = 2.0
 """Time from the measured pose to home [s]."""
 _SETTLE_S = 0.5
 _OTHERS_S = 0.5
+_MEMORY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,17 @@ class GantryCommander:
                 "only a robot that says on /robot/state that it is held, and not stopped, is moved; it says "
                 f"{self._listener.state.message if self._listener.state else 'nothing'}"
             )
-        others: list[JointState] = []
         node = self._client.node
-        subscription = node.create_subscription(
-            JointState, names.JOINT_COMMANDS, others.append, names.COMMAND
-        )
+        others: list[object] = []
+        topics = ((JointState, names.JOINT_COMMANDS), (Float64MultiArray, names.JOINT_TORQUES))
+        subscriptions = [
+            node.create_subscription(kind, topic, others.append, names.COMMAND) for kind, topic in topics
+        ]
         self._client.spin_for(_OTHERS_S)
-        node.destroy_subscription(subscription)
+        for subscription in subscriptions:
+            node.destroy_subscription(subscription)
         if others:
-            raise RosError(
-                f"somebody commands the robot on {names.JOINT_COMMANDS} already; deactivate the controller first"
-            )
+            raise RosError("somebody commands the robot's joints already; deactivate the controller first")
         self._publisher = node.create_publisher(JointState, names.JOINT_COMMANDS, names.COMMAND)
         self._timer = node.create_timer(
             self._spec.step_dt, self._command, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -131,9 +133,9 @@ class GantryCommander:
             self._client.spin_for(self._spec.step_dt)
         self._target = self._home
         held_s = started_s + RAMP_S + HOLD_S
-        before = self._mean(started_s - AVERAGED_S, started_s)
+        before = self._pose_before(started_s, _MEMORY_S)
         out = [sample for sample in self._samples if started_s <= sample.heard_s <= held_s]
-        moved = self._mean(held_s - AVERAGED_S, held_s) - before
+        moved = self._pose_before(held_s, HOLD_S) - before
         self._samples = [sample for sample in self._samples if sample.heard_s > held_s]
         share = velocity_share(
             np.array([sample.stamp_s for sample in out]),
@@ -142,11 +144,13 @@ class GantryCommander:
         )
         return JointMotion(joint, away, moved, share)
 
-    def _mean(self, begin_s: float, end_s: float) -> np.ndarray:
-        found = [sample.joint_pos for sample in self._samples if begin_s <= sample.heard_s <= end_s]
+    def _pose_before(self, end_s: float, memory_s: float) -> np.ndarray:
+        """Mean of the newest positions up to a time; after a stall of this computer, the newest one."""
+        found = [sample for sample in self._samples if end_s - memory_s <= sample.heard_s <= end_s]
         if not found:
-            raise RosError("joint states of all joints no longer come")
-        return np.mean(found, axis=0)
+            raise RosError(f"no joint states of all joints for {memory_s:g} s")
+        newest = [sample for sample in found if sample.heard_s >= end_s - AVERAGED_S] or found[-1:]
+        return np.mean([sample.joint_pos for sample in newest], axis=0)
 
     def _on_joint_state(self, message: JointState) -> None:
         measured = messages.by_name(message, self._spec.robot.joint_names)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from gaitway.policy import PolicyRuntime
 from gaitway.robots import Robot
 from gaitway.ros import messages
+from gaitway.ros.environment import RosError
 from gaitway.ros.gantry_commander import GantryCommander
 from gaitway.ros.preflight_listener import PreflightListener
 from gaitway.ros.robot_client import RobotClient
@@ -18,6 +19,7 @@ Progress = Callable[[str, float], None]
 """Told what is done now, and which share of everything is over."""
 
 _WIGGLE_PART = 0.8
+_AGAIN = "the joints after it were not moved: clear the cause, reset the stop, and run again"
 _MATTERS_TO_MOTION = (
     "policy fits",
     "robot state",
@@ -77,7 +79,10 @@ def preflight(
         joints = runtime.spec.robot.joint_names
         for joint, name in enumerate(joints):
             on_progress(f"moving {name}", listening + _WIGGLE_PART * joint / len(joints))
-            checks.append(check_motion(joints, commander.wiggle(joint, wiggle_rad)))
+            try:
+                checks.append(check_motion(joints, commander.wiggle(joint, wiggle_rad)))
+            except RosError as error:
+                return [*checks, Check("motion", "fail", f"{error} while {name} moved", _AGAIN)]
             if not commander.held:
                 return [*checks, _interrupted(listener, name)]
         on_progress("done", 1.0)
@@ -88,5 +93,4 @@ def _interrupted(listener: PreflightListener, joint: str) -> Check:
     state = listener.state
     mode = state.message if state is not None else "silent"
     reason = messages.values_of(state).get("reason", "") if state is not None else ""
-    advice = "the joints after it were not moved: clear the cause, reset the stop, and run again"
-    return Check("motion", "fail", f"the robot is {mode} since {joint} moved: {reason}", advice)
+    return Check("motion", "fail", f"the robot is {mode} since {joint} moved: {reason}", _AGAIN)

@@ -61,3 +61,10 @@ def test_help_of_the_agents_of_joints_needs_no_robot():
     assert result.returncode == 0, result.stderr
     for said in ("gains.left_elbow_joint.kp", "/control_commands", "/processed_joints", "/diagnostics"):
         assert said in result.stdout
+
+
+def test_a_parameter_out_of_its_range_is_refused_without_a_trace():
+    result = run("flight_recorder", "--ros-args", "-p", "seconds:=0.0")
+    assert result.returncode == 2
+    assert "Min: 1.0, Max: 600.0, value: 0.0" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -20,7 +20,7 @@ from gaitway.ros.launching import Launch, launch_policy
 from gaitway.ros.preflight_listener import PreflightListener
 from gaitway.ros.recordings import Recordings
 from gaitway.safety.preflight.wiggle import check_motion
-from tests.ros.harness import WAIT_S, Watcher
+from tests.ros.harness import WAIT_S, Watcher, nodes
 
 
 def preflight(policy: Path, code: int) -> dict[str, Any]:
@@ -119,3 +119,14 @@ def test_a_failed_preflight_keeps_the_controller_from_starting_and_a_stop_is_rec
             {pair.key: pair.value for pair in state.values} for _, state in read(reader, names.SAFETY_STATE)
         ]
         assert "stop requested by /emergency_stop" in [values.get("reason") for values in states]
+
+
+def test_a_recorder_that_is_ended_right_after_a_stop_writes_it_first(tmp_path: Path) -> None:
+    with nodes({"flight_recorder": [f"folder:={tmp_path / 'stops'}"]}, tmp_path) as (launch, watch):
+        heard = launch.client.spin_until(lambda: watch.stop_out.get_subscription_count() > 0, WAIT_S)
+        assert heard
+        watch.stop_out.publish(Bool(data=True))
+        launch.client.spin_for(1.0)
+    (path,) = (tmp_path / "stops").iterdir()
+    with AnyReader([path]) as reader:
+        assert [request.data for _, request in read(reader, names.EMERGENCY_STOP)] == [True]

@@ -37,6 +37,9 @@ _LATCHES = (names.ROBOT_STATE, names.SAFETY_STATE)
 class FlightRecorder(Node):
     """Subscribes to whatever is published, without looking inside except for stops."""
 
+    _unwritten = False
+    """Whether there may be a stop to write when the node ends; rclpy ends one that was refused its parameters too."""
+
     def __init__(self) -> None:
         super().__init__(names.FLIGHT_RECORDER)
         seconds = self._number("seconds", 30.0, "How long every topic is remembered [s].", (1.0, 600.0))
@@ -52,6 +55,7 @@ class FlightRecorder(Node):
         self._subscribe(names.EMERGENCY_STOP, "std_msgs/msg/Bool", names.EVENT)
         for topic in _LATCHES:
             self._subscribe(topic, "diagnostic_msgs/msg/DiagnosticStatus", names.LATCHED)
+        self._unwritten = True
         steady_timer(self, _SCAN_S, self._scan)
         steady_timer(self, _TICK_S, self._tick)
 
@@ -148,7 +152,7 @@ class FlightRecorder(Node):
 
     def destroy_node(self) -> None:
         """Write a stop that is not written yet, and end."""
-        if self._trigger.pending:
+        if self._unwritten and self._trigger.pending:
             self._write()
         super().destroy_node()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
+from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
@@ -59,9 +60,11 @@ class LateTicks:
         return not self._skipped
 
 
-def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> Timer:
+def steady_timer(
+    node: Node, period_s: float, callback: Callable[[], None], group: CallbackGroup | None = None
+) -> Timer:
     """A timer that steps of the wall clock and of simulated time do not disturb."""
-    return node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+    return node.create_timer(period_s, callback, group, Clock(clock_type=ClockType.STEADY_TIME))
 
 
 def with_info(callback: Callable[[Any, Mapping[str, Any]], None]) -> Callable[..., None]:

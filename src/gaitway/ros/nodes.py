@@ -59,6 +59,10 @@ NODES = {
         "gaitway.ros.agents.robot_services:RobotServices",
         "modes, information and walks as services and an action",
     ),
+    "ml_agent": (
+        "gaitway.ros.agents.ml_agent:MlAgent",
+        "runs a learned model of any of the usual libraries",
+    ),
     "walk_to": ("gaitway.ros.walk_to:WalkTo", "walks to a point by sending /cmd_vel"),
 }
 """Entry point and summary by name."""

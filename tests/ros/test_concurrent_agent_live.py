@@ -21,8 +21,9 @@ from tests.ros.harness import WAIT_S
 
 PUBLISHER = """
 import sys, time, rclpy
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
-rclpy.init()
+rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # a signal ends it at once
 node = rclpy.create_node("publisher")
 out = node.create_publisher(JointState, "joint_states", 1000)
 period_s, count = 1.0 / float(sys.argv[1]), int(sys.argv[2])
@@ -81,20 +82,20 @@ def test_at_1_khz_every_message_is_processed_or_dropped_and_slow_work_holds_up_n
     filtered: list[JointState] = []
     client.node.create_subscription(JointState, "/processed_joints", filtered.append, 50)
     log = tmp_path / "agent.log"
-    with running_agent(log, "concurrent_agent"), publishing(1000.0, 4000) as publisher:
+    with running_agent(log, "concurrent_agent"), publishing(1000.0, 3000) as publisher:
 
         def all_came() -> bool:
             newest = statuses[-1] if statuses else {"received": 0, "lost_by_middleware": 0}
             return (
-                newest["received"] + (newest["lost_by_middleware"] or 0) >= 4000 and not newest["in_flight"]
+                newest["received"] + (newest["lost_by_middleware"] or 0) >= 3000 and not newest["in_flight"]
             )
 
-        assert client.spin_until(all_came, 4.0 + WAIT_S)
+        assert client.spin_until(all_came, 3.0 + WAIT_S)
         assert publisher.stdout is not None
         assert float(publisher.stdout.readline()) > 900.0  # it was 1 kHz
         for status in statuses:
             assert status["received"] == status["processed"] + status["dropped"] + status["in_flight"]
-        assert statuses[-1]["received"] == 4000
+        assert statuses[-1]["received"] == 3000
         assert statuses[-1]["lost_by_middleware"] == 0
         assert statuses[-1]["missed_ticks"] <= 0.05 * statuses[-1]["ticks"]
         assert len(filtered) > 50
@@ -102,15 +103,15 @@ def test_at_1_khz_every_message_is_processed_or_dropped_and_slow_work_holds_up_n
 
         before = statuses[-1]
         client.set_parameters("concurrent_agent", {"work_ms": 20.0})
-        with publishing(200.0, 600):
-            assert client.spin_until(lambda: statuses[-1]["received"] >= 4600, 4.0 + WAIT_S)
+        with publishing(200.0, 400):
+            assert client.spin_until(lambda: statuses[-1]["received"] >= 3400, 3.0 + WAIT_S)
         after = statuses[-1]
-        assert after["received"] == 4600 == after["processed"] + after["dropped"] + after["in_flight"]
-        assert after["dropped"] > 200
+        assert after["received"] == 3400 == after["processed"] + after["dropped"] + after["in_flight"]
+        assert after["dropped"] > 100
         ticks = after["ticks"] - before["ticks"]
-        assert ticks > 200
+        assert ticks > 150
         assert after["missed_ticks"] - before["missed_ticks"] <= 0.05 * ticks
-    assert "received 4600 = " in log.read_text()
+    assert "received 3400 = " in log.read_text()
 
 
 @pytest.mark.parametrize(

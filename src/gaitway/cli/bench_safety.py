@@ -125,9 +125,9 @@ class BenchSafety:
                 while len(done[fault.name][0]) < self.runs:
                     report(fault)
                     done[fault.name][0].append(on.run(fault))
+                    report(fault)
                     if on.over:
                         return
-                report(fault)
 
 
 def isolate(faults: Sequence[Fault]) -> None:

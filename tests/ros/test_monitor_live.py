@@ -93,6 +93,7 @@ def test_the_monitor_tells_rates_losses_memory_and_what_the_camera_sees(tmp_path
         assert float(robot["rss_mib"]) == pytest.approx(rss_mib, rel=0.2)
         assert 0.0 < float(robot["cpu_cores"]) < 2.0
 
+        assert client.spin_until(lambda: "brightness" in found["monitor: camera"][2], WAIT_S)
         camera = found["monitor: camera"][2]
         expected = messages.picture(picture)
         assert expected is not None

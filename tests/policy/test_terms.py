@@ -108,16 +108,17 @@ def test_history_is_oldest_first_and_begins_filled() -> None:
     builder.build(history[1])
     third = builder.build(history[2])
     np.testing.assert_array_equal(third, np.concatenate(actions[:3], axis=1))
-    # robot 1 begins anew, robot 0 goes on
-    fourth = builder.build(history[3], fresh=np.array([False, True]))
-    np.testing.assert_array_equal(fourth[0], np.concatenate([a[0] for a in actions[1:]]))
-    np.testing.assert_array_equal(fourth[1], np.concatenate([actions[3][1]] * 3))
 
 
-def test_a_second_look_at_the_same_step_adds_no_instant() -> None:
-    builder = ObservationBuilder([spec("last_action", history=2)])
-    builder.build(sensors(2, 0))
-    seen = builder.build(sensors(2, 1))
-    again = builder.build(sensors(2, 1), fresh=np.array([False, True]), again=True)
-    np.testing.assert_array_equal(again[0], seen[0])
-    np.testing.assert_array_equal(again[1], np.tile(seen[1, 3:], 2))
+def test_robots_that_begin_anew_fill_their_history_and_leave_the_others_alone() -> None:
+    builder = ObservationBuilder([spec("last_action", history=3), spec("joint_vel")])
+    history = [sensors(2, seed) for seed in range(4)]
+    actions = [given.last_action.astype(np.float32) for given in history]
+    for given in history[:3]:
+        builder.build(given)
+    begun = builder.begin(history[2].of(np.array([1])), np.array([1]))
+    np.testing.assert_array_equal(begun[0, :-3], np.concatenate([actions[2][1]] * 3))
+    np.testing.assert_allclose(begun[0, -3:], history[2].joint_vel[1], rtol=1e-6)
+    after = builder.build(history[3])
+    np.testing.assert_array_equal(after[0, :-3], np.concatenate([a[0] for a in actions[1:]]))
+    np.testing.assert_array_equal(after[1, :-3], np.concatenate([actions[2][1]] * 2 + [actions[3][1]]))

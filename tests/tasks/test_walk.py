@@ -136,8 +136,8 @@ def test_an_observation_is_as_old_as_its_delay_says() -> None:
 
 def test_a_delay_line_of_a_fresh_robot_holds_its_first_value() -> None:
     line = DelayLine(1.5, 2, 1)
-    line.push(np.array([[1.0], [1.0]]), np.array([True, True]))
-    line.push(np.array([[2.0], [2.0]]), np.array([False, False]))
-    line.push(np.array([[3.0], [5.0]]), np.array([False, True]), again=True)
+    line.fill(np.array([[1.0], [1.0]]), np.array([0, 1]))
+    line.push(np.array([[2.0], [2.0]]))
+    line.fill(np.array([[5.0]]), np.array([1]))
     np.testing.assert_allclose(line.read(np.array([1.5, 1.5])), [[1.0], [5.0]])
     np.testing.assert_allclose(line.read(np.array([0.25, 0.0])), [[1.75], [5.0]])

@@ -320,7 +320,9 @@ class PPO(ProximalOptimization[GaussianActorCritic]):
     ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
         value, normalizer = self.policy.value, self.policy.normalizer
         final_values = [value(normalizer(last)) for _, _, last in final_obs]
-        return value(critic_obs), final_values, value(normalizer(self.critic_obs))
+        # parts of a minibatch's size keep hidden layers in the processor's cache
+        values = torch.cat([value(part) for part in critic_obs.chunk(self.config.minibatches)])
+        return values, final_values, value(normalizer(self.critic_obs))
 
     def _evaluate(self, batch: Samples) -> tuple[torch.Tensor, torch.Tensor]:
         return self.policy.actor(batch.critic_obs[:, : self._obs_size]), self.policy.value(batch.critic_obs)

@@ -7,7 +7,7 @@ on torch, so the observation the robot computes is the one that was trained.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from gaitway import rotation
 from gaitway.errors import GaitwayError, UnknownNameError
@@ -41,6 +41,16 @@ class Sensors:
     """Sine and cosine of the gait's phase, zeros to stand. Shape (n, 2)."""
     base_lin_vel_b: Array | None = None
     """Linear velocity of the base in base frame [m/s], which only a simulation knows. Shape (n, 3)."""
+
+    def of(self, env_ids: Array) -> Sensors:
+        """The values of some of the robots, by their indices. Shape (m,)."""
+        mine = {
+            field.name: value[env_ids]
+            for field in fields(self)
+            if field.name not in ("home_joint_pos", "imu_mounting_quat")
+            and (value := getattr(self, field.name)) is not None
+        }
+        return replace(self, **mine)
 
 
 @dataclass(frozen=True)

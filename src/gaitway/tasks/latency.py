@@ -14,26 +14,30 @@ class DelayLine:
         """Make room for delays up to `longest_steps` control steps."""
         self._newest = np.zeros((math.ceil(longest_steps) + 1, num_envs, size))  # newest first
 
-    def push(self, value: np.ndarray, fresh: np.ndarray, *, again: bool = False) -> None:
-        """Take in this control step's value.
+    def push(self, value: np.ndarray) -> None:
+        """Take in this control step's value. Shape (n, size)."""
+        self._newest[1:] = self._newest[:-1].copy()
+        self._newest[0] = value
+
+    def fill(self, value: np.ndarray, env_ids: np.ndarray) -> None:
+        """Begin anew for some robots, as if their value had always been this one.
 
         Args:
-            value: shape (n, size).
-            fresh: robots that have no past: their whole line is filled. Shape (n,), bool.
-            again: a second call for the same step; only the fresh robots change.
+            value: shape (len(env_ids), size).
+            env_ids: which robots.
         """
-        if not again:
-            self._newest[1:] = self._newest[:-1].copy()
-            self._newest[0] = value
-        if fresh.any():
-            self._newest[:, fresh] = value[fresh]
+        self._newest[:, env_ids] = value
 
     def read(self, delay_steps: np.ndarray) -> np.ndarray:
         """The value of `delay_steps` ago, linear between two control steps. Shapes (n,) and (n, size)."""
         whole = np.minimum(delay_steps.astype(np.int64), len(self._newest) - 2)
         share = (delay_steps - whole)[:, None]
-        robots = np.arange(len(delay_steps))
-        return (1.0 - share) * self._newest[whole, robots] + share * self._newest[whole + 1, robots]
+        if not whole.any():  # no robot's delay is longer than a step: nothing to look up
+            newer, older = self._newest[0], self._newest[1]
+        else:
+            robots = np.arange(len(delay_steps))
+            newer, older = self._newest[whole, robots], self._newest[whole + 1, robots]
+        return (1.0 - share) * newer + share * older
 
     def state(self) -> np.ndarray:
         """Everything that later reads depend on."""

@@ -46,16 +46,12 @@ class Sensing:
             for term, spec in zip(self._terms, self._specs, strict=True)
         ]
 
-    def observe(
-        self, sensors: Sensors, fresh: np.ndarray, noise: Noise, *, again: bool = False
-    ) -> np.ndarray:
-        """The observations now.
+    def observe(self, sensors: Sensors, noise: Noise) -> np.ndarray:
+        """The observations of this control step.
 
         Args:
             sensors: prompt values without noise.
-            fresh: robots that have no past. Shape (num_envs,), bool.
             noise: of this step.
-            again: a second look at the same step, after the fresh robots were reset.
 
         Returns:
             Float32. Shape (num_envs, size).
@@ -64,11 +60,31 @@ class Sensing:
         def corrupt(index: int, value: np.ndarray) -> np.ndarray:
             line, added = self._lines[index], noise[index]
             if line is not None:
-                line.push(value, fresh, again=again)
+                line.push(value)
                 value = line.read(self.delay_steps[index])
             return value if added is None else value + added
 
-        return self._builder.build(sensors, fresh, corrupt, again=again)
+        return self._builder.build(sensors, corrupt)
+
+    def begin(self, sensors: Sensors, noise: Noise, env_ids: np.ndarray) -> np.ndarray:
+        """The observations that some robots begin their episodes with, who have no past.
+
+        Args:
+            sensors: of all robots, as in `observe`.
+            noise: of this step, for all robots.
+            env_ids: which robots begin; all of them the first time.
+
+        Returns:
+            Float32. Shape (len(env_ids), size).
+        """
+
+        def corrupt(index: int, value: np.ndarray) -> np.ndarray:
+            line, added = self._lines[index], noise[index]
+            if line is not None:
+                line.fill(value, env_ids)
+            return value if added is None else value + added[env_ids]
+
+        return self._builder.begin(sensors.of(env_ids), env_ids, corrupt)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Everything that later observations depend on."""

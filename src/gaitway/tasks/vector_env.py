@@ -151,7 +151,8 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._begin_episodes(everyone)
         if options and options.get("desynchronize"):
             self.set_episode_step(self._reset_rng.integers(0, self.task.episode_steps, self.num_envs))
-        obs = self._sensing.observe(self.sensors(), everyone, self._sensing.draw_noise(self._noise_rng))
+        noise = self._sensing.draw_noise(self._noise_rng)
+        obs = self._sensing.begin(self.sensors(), noise, np.arange(self.num_envs))
         nothing = np.zeros_like(self._last_action)
         return obs, self._privileged(self._view(nothing, np.zeros(self.num_envs, dtype=bool)))
 
@@ -205,12 +206,13 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
         self._renew_commands()
         noise = self._sensing.draw_noise(self._noise_rng)
-        obs = self._sensing.observe(self.sensors(), np.zeros(self.num_envs, dtype=bool), noise)
+        obs = self._sensing.observe(self.sensors(), noise)
         ended = terminated | truncated
         self._begin_episodes(ended)
         if ended.any():
             infos["final_obs"], infos["_final_obs"] = obs, ended
-            obs = self._sensing.observe(self.sensors(), ended, noise, again=True)
+            obs = obs.copy()
+            obs[ended] = self._sensing.begin(self.sensors(), noise, np.nonzero(ended)[0])
             if self.privileged_size:
                 infos["final_privileged"] = infos["privileged"]
                 infos |= self._privileged(self._view(self._last_action, np.zeros_like(ended)))

@@ -27,10 +27,12 @@ def test_every_ratio_comes_with_the_speeds_behind_it(
     assert result["humanoid_vs_gymnasium_async"] > 0.0
     assert result["aims"] == AIMS
     assert len(result["ratios"]["walk_vs_bare"]) == 3
-    assert set(result["speeds"]) == {"walk", "walk bare", "humanoid", "gymnasium async"}
+    assert set(result["speeds"]) == {"walk", "walk bare", "humanoid", "humanoid bare", "gymnasium async"}
     assert result["speeds"]["walk"]["workers"] == result["speeds"]["walk bare"]["workers"]
     assert result["speeds"]["gymnasium async"]["workers"] == "1 process"
     assert {"machine", "versions"} <= set(result)
+
+    assert result["humanoid_bare_vs_gymnasium_async"] > 0.0
 
     assert result["humanoid_vs_envpool"] is None
     assert "pip install 'gaitway[bench]'" in result["notes"][0]

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from gaitway.cli.contenders import (
     Contender,
-    humanoid,
+    humanoid_and_bare,
     humanoid_async,
     humanoid_envpool,
     measure_in_turn,
@@ -29,10 +29,15 @@ TASK_AIM = 0.8
 AIMS = {"walk_vs_bare": 0.85, "humanoid_vs_envpool": 2.0, "humanoid_vs_gymnasium_async": 5.0}
 """The least that each ratio should be."""
 
+BOUNDS = ("humanoid_bare_vs_envpool", "humanoid_bare_vs_gymnasium_async")
+"""What the ratios of the Humanoid-v5 would be if all that is not physics cost nothing."""
+
 _PAIRS = {
     "walk_vs_bare": ("walk", "walk bare"),
     "humanoid_vs_envpool": ("humanoid", "envpool"),
     "humanoid_vs_gymnasium_async": ("humanoid", "gymnasium async"),
+    "humanoid_bare_vs_envpool": ("humanoid bare", "envpool"),
+    "humanoid_bare_vs_gymnasium_async": ("humanoid bare", "gymnasium async"),
 }
 _ENVPOOL_MISSING = (
     "EnvPool is not installed; `pip install 'gaitway[bench]'` provides it (Linux, Python 3.11 or newer)"
@@ -43,7 +48,7 @@ _ENVPOOL_MISSING = (
 class BenchSim:
     """Control steps per second of single robots, all contenders measured in turn in one run.
 
-    The task `walk` beside the bare MuJoCo batch that steps the same states, and the batched Humanoid-v5 beside
+    The task `walk` and the batched Humanoid-v5 beside bare MuJoCo batches that step the same states, and beside
     EnvPool's and Gymnasium's AsyncVectorEnv; or, with `--task`, one task beside its bare batch.
     """
 
@@ -77,6 +82,9 @@ class BenchSim:
         for key, aim in {"ratio": TASK_AIM, **AIMS}.items():
             if result.get(key) is not None:
                 Console().print(f"{key}: {result[key]:.2f} (aim: at least {aim})")
+        for key in BOUNDS:
+            if result.get(key) is not None:
+                Console().print(f"{key}: {result[key]:.2f} (physics alone)")
         for note in result["notes"]:
             Console().print(note)
 
@@ -100,7 +108,7 @@ class BenchSim:
         threads = os.cpu_count() or 1
         contenders = [
             *task_and_bare(get_task("walk"), get_robot(self.robot), self.num_envs),
-            humanoid(self.num_envs, threads),
+            *humanoid_and_bare(self.num_envs, threads),
             humanoid_async(self.async_envs),
         ]
         notes = []

@@ -13,7 +13,7 @@ import numpy as np
 
 from gaitway.progress import progress_bar
 from gaitway.robots import Robot
-from gaitway.sim.replay import Replay
+from gaitway.sim.replay import Replay, Stepped
 from gaitway.tasks import HumanoidV5, Task, VectorEnv
 
 _ACTION_STD = 0.3
@@ -81,9 +81,23 @@ def task_and_bare(task: Task, robot: Robot, num_envs: int) -> tuple[Contender, C
     """
     env = VectorEnv(task, robot, num_envs)
     env.reset(seed=0, options={"desynchronize": True})
-    replay = Replay(env.sim)
     shape = (_DRAWN_STEPS, num_envs, robot.num_joints)
     actions = np.random.default_rng(0).normal(scale=_ACTION_STD, size=shape)
+    return _with_bare(task.name, env, env.sim, actions)
+
+
+def humanoid_and_bare(num_envs: int, threads: int) -> tuple[Contender, Contender]:
+    """The batched Humanoid-v5, and the bare physics of the very steps that it took last.
+
+    What `task_and_bare` says of runs and actions is so here too, with the actions of `humanoid_envpool`.
+    """
+    env = HumanoidV5(num_envs, num_threads=threads)
+    env.reset(seed=0)
+    return _with_bare("humanoid", env, env, _humanoid_actions(env, num_envs))
+
+
+def _with_bare(name: str, env: Any, sim: Stepped, actions: np.ndarray) -> tuple[Contender, Contender]:
+    replay = Replay(sim)
 
     def run(steps: int) -> float:
         before = env.state_dict()
@@ -92,19 +106,11 @@ def task_and_bare(task: Task, robot: Robot, num_envs: int) -> tuple[Contender, C
         env.load_state_dict(before)
         return _time_steps(env, actions, steps)
 
-    threads = _count(replay.batch.nthread, "thread", "threads")
+    threads, num_envs = _count(replay.batch.nthread, "thread", "threads"), env.num_envs
     return (
-        Contender(name=task.name, num_envs=num_envs, workers=threads, run=run),
-        Contender(
-            name=f"{task.name} bare", num_envs=num_envs, workers=threads, run=lambda steps: replay.run()
-        ),
+        Contender(name=name, num_envs=num_envs, workers=threads, run=run),
+        Contender(name=f"{name} bare", num_envs=num_envs, workers=threads, run=lambda steps: replay.run()),
     )
-
-
-def humanoid(num_envs: int, threads: int) -> Contender:
-    """The batched Humanoid-v5."""
-    env = HumanoidV5(num_envs, num_threads=threads)
-    return _humanoid("humanoid", env, num_envs, _count(threads, "thread", "threads"))
 
 
 def humanoid_envpool(num_envs: int, threads: int) -> Contender:
@@ -127,9 +133,8 @@ def humanoid_async(num_envs: int) -> Contender:
 
 
 def _humanoid(name: str, env: Any, num_envs: int, workers: str) -> Contender:
-    """Uniformly random torques; where a library spends a step on a reset, that counts as a step."""
-    actions = np.random.default_rng(0).uniform(-0.4, 0.4, (_DRAWN_STEPS, num_envs, 17))
-    actions = actions.astype(env.action_space.dtype)
+    """Where a library spends a step on a reset, that counts as a step."""
+    actions = _humanoid_actions(env, num_envs)
     env.reset()
     return Contender(
         name=name,
@@ -138,6 +143,12 @@ def _humanoid(name: str, env: Any, num_envs: int, workers: str) -> Contender:
         run=lambda steps: _time_steps(env, actions, steps),
         close=env.close,
     )
+
+
+def _humanoid_actions(env: Any, num_envs: int) -> np.ndarray:
+    """Uniformly random torques, for each of some steps."""
+    actions = np.random.default_rng(0).uniform(-0.4, 0.4, (_DRAWN_STEPS, num_envs, 17))
+    return actions.astype(env.action_space.dtype)
 
 
 def _time_steps(env: Any, actions: np.ndarray, steps: int) -> float:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import mujoco
 import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch
 
-from gaitway.sim.simulation import Simulation
+
+class Stepped(Protocol):
+    """What steps a batch: a `Simulation`, or an environment that has its batch to itself."""
+
+    _batch: Batch
 
 
 class Replay:
@@ -21,7 +25,7 @@ class Replay:
     step it is given the simulation's state, pushes and resets included, so that it steps the same states.
     """
 
-    def __init__(self, sim: Simulation):
+    def __init__(self, sim: Stepped):
         """Make the bare batch; nothing is written down yet."""
         self._sim = sim
         self.batch = _same_batch(sim._batch)
@@ -32,7 +36,7 @@ class Replay:
         """Write down the physics steps taken inside, and forget earlier ones."""
         self._calls.clear()
         batch = self._sim._batch
-        self._sim._batch = _Recorder(batch, self._calls)
+        self._sim._batch = _Recorder(batch, self._calls)  # type: ignore[assignment]
         try:
             yield
         finally:

@@ -125,8 +125,13 @@ def speed_section() -> list[str]:
             "## `gaitway bench sim`",
             table(["control steps of single robots", "per second", "robots", "on"], speeds),
             ratios_table(bench),
-            f"With the physics alone, and nothing observed or rewarded, the Humanoid would be at "
-            f"{bench['humanoid_bare_vs_envpool']:.2f} and {bench['humanoid_bare_vs_gymnasium_async']:.2f}.",
+            "With the physics alone, and nothing observed or rewarded, the Humanoid would be at "
+            + " and ".join(
+                f"{bench[f'humanoid_bare_vs_{other}']:.2f} (`{other}`)"
+                for other in ("envpool", "gymnasium_async")
+                if bench[f"humanoid_vs_{other}"] is not None
+            )
+            + ".",
             machine_line([bench]),
         ]
     return parts

@@ -33,7 +33,9 @@ class Ros2ControlBridge(RobotBridge):
 
     def __init__(self) -> None:
         super().__init__()
-        controller = self.fixed("controller", "forward_effort_controller", "Name of the forward controller.")
+        self._controller = self.fixed(
+            "controller", "forward_effort_controller", "Name of the forward controller."
+        )
         self._interface = self.fixed(
             "interface", "effort", "What the controller forwards: effort or position."
         )
@@ -41,28 +43,35 @@ class Ros2ControlBridge(RobotBridge):
             raise RosError(f"the parameter interface must be effort or position; it is {self._interface!r}")
         self._timeout_s = self.fixed("joint_states_timeout_s", 0.1, "Age of a stale joint state [s].")
         self._effort_limit = np.array(self.robot.effort_limit)
-        self._out_order = joint_order(
-            self._controller_joints(controller),
-            self.robot.joint_names,
-            f"the parameter joints of {controller}",
-        )
+        self._out_order: list[int] = []
         self._joint_pos = self._joint_vel = np.empty(0)
         self._heard_s: float | None = None
         for name in ("stiffness", "damping"):
             problem = self.gains_problem(name, np.array(self.get_parameter(name).value))
             if problem is not None:
                 raise RosError(problem)
-        self._commands = self.create_publisher(Float64MultiArray, f"/{controller}/commands", names.COMMAND)
+        self._commands = self.create_publisher(
+            Float64MultiArray, f"/{self._controller}/commands", names.COMMAND
+        )
         self.create_subscription(JointState, names.JOINT_STATES, self._on_joint_state, names.SENSOR_IN)
-        self.start(_PERIOD_S, self._watch)
 
-    def _controller_joints(self, controller: str) -> list[str]:
-        client = RobotClient(f"{names.ROBOT}_client", self.context, timeout_s=_CONTROLLER_S)
+    @classmethod
+    def connected(cls) -> Ros2ControlBridge:
+        """The bridge to a controller that is there, at work.
+
+        Raises:
+            RosError: the controller does not answer, or is for other joints.
+        """
+        node = cls()
+        client = RobotClient(f"{names.ROBOT}_client", node.context, timeout_s=_CONTROLLER_S)
         try:
-            (joints,) = client.get_parameters(controller, ["joints"])
+            (joints,) = client.get_parameters(node._controller, ["joints"])
         finally:
             client.close()
-        return list(joints or [])
+        told = f"the parameter joints of {node._controller}"
+        node._out_order = joint_order(list(joints or []), node.robot.joint_names, told)
+        node.start(_PERIOD_S, node._watch)
+        return node
 
     def gains_problem(self, name: str, values: np.ndarray) -> str | None:
         """As of every robot; with a controller of positions, gains other than the robot's are refused."""
@@ -125,4 +134,4 @@ class Ros2ControlBridge(RobotBridge):
 
 
 if __name__ == "__main__":
-    run_node(Ros2ControlBridge)
+    run_node(Ros2ControlBridge.connected)

@@ -11,6 +11,7 @@ from gaitway.cli.main import main
 from gaitway.errors import GaitwayError
 
 
+@pytest.mark.live
 def test_latency_and_cpu_of_every_node_come_with_the_bare_exchange(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

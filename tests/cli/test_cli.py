@@ -158,6 +158,7 @@ def test_a_demo_does_not_cover_a_folder_that_is_no_demo(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.live
 def test_launch_runs_and_ends_cleanly(toy_policy: Path, tmp_path: Path) -> None:
     done = gaitway("launch", str(toy_policy), "--seconds", "1", "--log-dir", str(tmp_path))
     assert done.returncode == 0, done.stderr

@@ -19,6 +19,8 @@ from gaitway.ros import RosError, messages, names
 from gaitway.ros.launching import Launch, end_process
 from tests.ros.harness import WAIT_S, Watcher, nodes
 
+pytestmark = pytest.mark.live
+
 ROBOT = h23()
 HOME = dict(zip(ROBOT.joint_names, ROBOT.home_joint_pos, strict=True))
 FAKE = Path(__file__).parent / "fake_ros2_control.py"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from gaitway.policy.shipped import find_policy
 from gaitway.ros import RosError, messages, names
 from gaitway.ros.launching import Launch, launch_policy
 from gaitway.sim import get_world
+from tests.host_stalls import Shared
 from tests.ros.harness import WAIT_S, Watcher
 
 WORLD = get_world("obstacles")
@@ -62,11 +65,10 @@ class Heard:
         )
 
 
-@pytest.fixture(scope="module")
-def walking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Launch, Watcher, Heard]]:
+@contextmanager
+def launched(log_dir: Path) -> Iterator[tuple[Launch, Watcher, Heard]]:
     """The walking robot before a pillar, the arbiter of velocities, and both agents, silent so far."""
     parameters = ["world:=obstacles", "camera_hz:=5.0"]
-    log_dir = tmp_path_factory.mktemp("logs")
     with launch_policy(find_policy("walk"), "h23", log_dir, robot_parameters=parameters) as launch:
         for agent in (NAVIGATOR, TREE):
             launch.start(f"agents.{agent}", ["autostart:=false"])
@@ -79,6 +81,21 @@ def walking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Launch, 
         launch.let_go()
         watch.wait_for_mode("active")
         yield launch, watch, heard
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared[tuple[Launch, Watcher, Heard]]]:
+    shared = Shared(lambda: launched(tmp_path_factory.mktemp("logs")))
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def walking(
+    shared: Shared[tuple[Launch, Watcher, Heard]], request: pytest.FixtureRequest
+) -> Iterator[tuple[Launch, Watcher, Heard]]:
+    with shared.lent(request.node) as walking:
+        yield walking
 
 
 def test_the_robot_sees_the_room_by_lidar_and_camera(walking: tuple[Launch, Watcher, Heard]) -> None:

@@ -6,8 +6,10 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from gaitway.policy.shipped import find_policy
 from gaitway.robots import h23
 from gaitway.ros import messages, names
 from gaitway.ros.launching import Launch
+from tests.host_stalls import Shared
 from tests.ros.harness import WAIT_S
 from tests.ros.interfaces import require_interfaces
 
@@ -133,8 +136,9 @@ class Robot:
         return handle
 
 
-@pytest.fixture(scope="module")
-def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
+@contextmanager
+def launched(log_dir: Path) -> Iterator[Robot]:
+    """The robot, held, with its services and the agent."""
     policy = find_policy("walk")
     surroundings = Surroundings()
     commands = {
@@ -147,7 +151,7 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
         ],
     }  # fmt: skip
     try:
-        with Launch(commands, tmp_path_factory.mktemp("services")) as launch:
+        with Launch(commands, log_dir) as launch:
             robot = Robot(launch, surroundings)
             robot.wait(
                 lambda: bool(robot.states and robot.agent) and robot.states[-1].mode == RobotState.HELD
@@ -155,6 +159,28 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
             yield robot
     finally:
         surroundings.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared[Robot]]:
+    shared = Shared(lambda: launched(tmp_path_factory.mktemp("services")))
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def robot(shared: Shared[Robot], request: pytest.FixtureRequest) -> Iterator[Robot]:
+    with shared.lent(request.node) as robot:
+        yield robot
+
+
+@pytest.fixture
+def walking(robot: Robot) -> None:
+    """The robot is on its own feet and obeys velocities, whether it is new or not."""
+    if robot.states[-1].mode != RobotState.WALK:
+        response = robot.set_mode("walk")
+        assert response.success, response.message
+        robot.wait(lambda: robot.states[-1].mode == RobotState.WALK)
 
 
 def test_the_information_is_what_robot_and_policy_say(robot: Robot) -> None:
@@ -202,6 +228,7 @@ def test_set_mode_walk_lets_a_held_robot_go(robot: Robot) -> None:
     robot.wait(lambda: robot.states[-1].mode == RobotState.WALK and not robot.states[-1].on_gantry)
 
 
+@pytest.mark.usefixtures("walking")
 def test_a_walk_reaches_its_goal_and_says_how_far_it_is(robot: Robot) -> None:
     goal = robot.ahead(0.9)
     answer = robot.answer(robot.walk(goal, tolerance=0.2).get_result_async(), WALK_S)
@@ -215,6 +242,7 @@ def test_a_walk_reaches_its_goal_and_says_how_far_it_is(robot: Robot) -> None:
     assert len(robot.feedback) > 10
 
 
+@pytest.mark.usefixtures("walking")
 def test_a_cancelled_walk_ends_where_it_is(robot: Robot) -> None:
     handle = robot.walk(robot.ahead(5.0))
     robot.wait(lambda: bool(robot.feedback) and robot.feedback[-1] < 4.6)
@@ -228,6 +256,7 @@ def test_a_cancelled_walk_ends_where_it_is(robot: Robot) -> None:
     assert np.linalg.norm(robot.position - stopped_at) < 0.12
 
 
+@pytest.mark.usefixtures("walking")
 def test_a_newer_goal_preempts_the_older(robot: Robot) -> None:
     older = robot.walk(robot.ahead(5.0))
     robot.wait(lambda: bool(robot.feedback))
@@ -238,6 +267,7 @@ def test_a_newer_goal_preempts_the_older(robot: Robot) -> None:
     assert robot.answer(newer.get_result_async(), WALK_S).result.reached
 
 
+@pytest.mark.usefixtures("walking")
 def test_a_standing_robot_ignores_velocities_and_a_walking_one_obeys(robot: Robot) -> None:
     assert robot.set_mode("stand").success
     robot.wait(lambda: robot.states[-1].mode == RobotState.STAND)
@@ -256,6 +286,7 @@ def test_a_standing_robot_ignores_velocities_and_a_walking_one_obeys(robot: Robo
     robot.client.spin_for(1.5)
 
 
+@pytest.mark.usefixtures("walking")
 def test_an_agent_walks_by_what_it_fetches_and_loses_no_tick_while_the_server_hangs(robot: Robot) -> None:
     goal = robot.ahead(0.8)
     robot.surroundings.answer = {"hazard": 0.1, "goal": {"x": goal.x, "y": goal.y}}
@@ -284,6 +315,7 @@ def test_an_agent_walks_by_what_it_fetches_and_loses_no_tick_while_the_server_ha
     assert robot.agent[-1][1]["behavior"] == "wait"
 
 
+@pytest.mark.usefixtures("walking")
 def test_damping_stops_the_robot_and_only_the_supervisor_ends_it(robot: Robot) -> None:
     assert robot.sensors[-1].joints_rate > 50.0
     assert robot.sensors[-1].odometry_age < 1.0

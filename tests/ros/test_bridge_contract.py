@@ -35,6 +35,7 @@ class Speaker:
 
     launch: Launch
     watch: Watcher
+    hangs_itself_up: bool = False
     target: dict[str, float] = field(default_factory=HOME.copy)
     commands: bool = True
     beats: bool = True
@@ -119,7 +120,7 @@ def speaker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Speaker]
     """A robot that is held, and somebody who speaks to it."""
     with BRIDGES[request.param](tmp_path) as (launch, watch):
         watch.wait_for_mode("held")
-        yield Speaker(launch, watch)
+        yield Speaker(launch, watch, hangs_itself_up=request.param == "simulated")
 
 
 def test_a_held_robot_obeys_commands_by_name_and_takes_gains_only_where_they_make_sense(
@@ -170,6 +171,47 @@ def test_a_stop_latches_and_outlasts_whatever_the_others_say(speaker: Speaker) -
     speaker.target = dict(HOME)
     client.trigger(names.ROBOT_CLEAR_STOP)
     watch.wait_for_mode("held")
+
+
+def test_only_a_robot_that_hangs_itself_up_is_reset_while_it_is_on_its_feet(speaker: Speaker) -> None:
+    client, watch = speaker.launch.client, speaker.watch
+    speaker.activate()
+    if speaker.hangs_itself_up:
+        client.trigger(names.ROBOT_RESET)
+        watch.wait_for_mode("held")
+        return
+    with pytest.raises(RosError, match=r"on its own feet \(active\) and cannot hang itself up: stop it"):
+        client.trigger(names.ROBOT_RESET)
+    client.trigger(names.ROBOT_HOLD)
+    with pytest.raises(RosError, match=r"on its own feet \(position_hold\)"):
+        client.trigger(names.ROBOT_RESET)
+    watch.wait_for_mode("position_hold")
+    speaker.beats = False  # the watchdogs are awake still
+    watch.wait_for_mode("damping")
+    client.trigger(names.ROBOT_RESET)
+
+
+def test_a_robot_that_holds_its_pose_obeys_nobody_until_it_is_activated(speaker: Speaker) -> None:
+    client, watch = speaker.launch.client, speaker.watch
+    with pytest.raises(RosError, match="only an active robot can hold its position; it is held"):
+        client.trigger(names.ROBOT_HOLD)
+    speaker.activate()
+    client.trigger(names.ROBOT_HOLD)
+    watch.wait_for_mode("position_hold")
+    elbow = {"right_elbow_joint": ARM["right_elbow_joint"]}
+    speaker.target |= elbow
+    client.spin_for(1.0)
+    assert not speaker.at(elbow)
+    assert speaker.at({"right_elbow_joint": HOME["right_elbow_joint"]}, 0.12)
+    speaker.commands = False  # it needs the supervisor only
+    client.spin_for(1.5)
+    assert watch.mode == "position_hold"
+    speaker.commands, speaker.target = True, dict(HOME)
+    if speaker.hangs_itself_up:
+        return  # the simulated one may have fallen by now
+    speaker.activate()
+    speaker.target |= elbow
+    assert client.spin_until(lambda: speaker.at(elbow), WAIT_S)
 
 
 @pytest.mark.parametrize("silent", ["commands", "beats", "same_beat"])

@@ -56,6 +56,10 @@ class RobotBridge(Node, ABC):
     """Whether a held robot keeps joints that nobody commands at its home pose. A real one would jump there when its
     driver starts: they only resist motion until a controller commands them."""
 
+    hangs_itself_up = False
+    """Whether `hang_up` puts the robot on its gantry. Otherwise a person does, who says so by the service `reset_robot`;
+    it is refused to a robot that is on its own feet, whose watchdogs it would put to sleep."""
+
     def __init__(self) -> None:
         super().__init__(names.ROBOT)
         self.robot = get_robot(self.fixed("robot", "h23", "Robot behind this node."))
@@ -95,7 +99,7 @@ class RobotBridge(Node, ABC):
         """The robot is activated: where it hangs by something that the driver can open, open it."""
 
     def hang_up(self) -> None:
-        """The robot is to be on its gantry; without one that the driver moves, a person has seen to it."""
+        """The robot is to be on its gantry; unless `hangs_itself_up`, a person has seen to it."""
 
     def state_values(self) -> dict[str, object]:
         """What a driver adds to `/robot/state`."""
@@ -282,6 +286,11 @@ class RobotBridge(Node, ABC):
         return "holding position"
 
     def _reset_robot(self) -> str:
+        if not self.hangs_itself_up and self.modes.mode in (RobotMode.ACTIVE, RobotMode.POSITION_HOLD):
+            raise SafetyError(
+                f"the robot is on its own feet ({self.modes.mode.value}) and cannot hang itself up: stop it on "
+                f"{names.EMERGENCY_STOP} and hang it up first"
+            )
         self.hang_up()
         self.modes.put_on_gantry()
         return f"on the gantry, {self.modes.mode.value}"

@@ -44,6 +44,7 @@ class SimulatedRobot(RobotBridge):
     """One robot in MuJoCo behind the topics and services of a real one."""
 
     holds_home = True
+    hangs_itself_up = True
     _perception: SimulatedPerception | None = None
 
     def __init__(self) -> None:

@@ -88,11 +88,11 @@ def test_the_controller_computes_the_golden_traces_whatever_order_the_robot_has(
         robot.close()
 
 
-def _activate(launch, robot: StandInRobot, values) -> None:
+def _activate(launch, robot: StandInRobot, values, stamped: bool = True) -> None:
     """Activate while the robot speaks; stamps lie before those of the test."""
     for attempt in range(50):
         for repeat in range(3):
-            robot.publish(1_000_000 * (1 + 3 * attempt + repeat), *values)
+            robot.publish(1_000_000 * (1 + 3 * attempt + repeat) if stamped else 0, *values)
             launch.client.spin_for(0.01)
         launch.client.spin_for(0.04)  # so that none of these is taken after the activation
         try:
@@ -104,6 +104,41 @@ def _activate(launch, robot: StandInRobot, values) -> None:
         else:
             return
     raise AssertionError("the controller heard no sensors")
+
+
+def test_a_reading_that_is_sent_again_is_answered_again_and_another_with_its_stamp_is_not(
+    toy_policy: Path, tmp_path: Path
+) -> None:
+    robot = StandInRobot(ROBOT.joint_names)
+    home = np.array(ROBOT.home_joint_pos)
+    rest = ([0.0] * 23, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    try:
+        with nodes({"policy_controller": [f"policy:={toy_policy}"]}, tmp_path) as (launch, watch):
+            launch.client.transition(names.CONTROLLER, "configure")
+            _activate(launch, robot, (home, *rest))
+            answer = _drive(watch, robot, (home, *rest), 10**9)
+            launch.client.spin_for(0.3)
+            watch.commands.clear()
+            for step in range(20):
+                robot.publish(10**9, home + 1e-3 * (step + 1), *rest)
+                launch.client.spin_for(0.01)
+            launch.client.spin_for(0.3)
+            assert not watch.commands
+            np.testing.assert_array_equal(_drive(watch, robot, (home, *rest), 10**9), answer)
+    finally:
+        robot.close()
+
+
+def test_the_controller_refuses_a_robot_whose_readings_have_no_time(toy_policy: Path, tmp_path: Path) -> None:
+    robot = StandInRobot(ROBOT.joint_names)
+    values = (ROBOT.home_joint_pos, [0.0] * 23, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    try:
+        with nodes({"policy_controller": [f"policy:={toy_policy}"]}, tmp_path) as (launch, _):
+            launch.client.transition(names.CONTROLLER, "configure")
+            with pytest.raises(RosError, match="joint states have no time: its driver must set header.stamp"):
+                _activate(launch, robot, values, stamped=False)
+    finally:
+        robot.close()
 
 
 def test_the_controller_refuses_a_robot_with_other_joints_and_lists_them(
@@ -150,7 +185,7 @@ def test_in_lockstep_the_robot_moves_to_the_bits_of_the_same_loop_without_ros(
         def newest_s() -> float:
             return messages.nanoseconds(watch.states[-1].header.stamp) / 1e9 if watch.states else 0.0
 
-        assert launch.client.spin_until(lambda: newest_s() >= 0.02 * steps, WAIT_S)
+        assert launch.client.spin_until(lambda: newest_s() >= 0.02 * (steps + 1), WAIT_S)
     given = {messages.nanoseconds(state.header.stamp): state for state in watch.states}
 
     runtime = load_policy(toy_policy)
@@ -160,7 +195,7 @@ def test_in_lockstep_the_robot_moves_to_the_bits_of_the_same_loop_without_ros(
     compared = 0
     for step in range(steps):
         expected = (sim.joint_pos[0].copy(), sim.joint_vel[0].copy())
-        heard = given.get(step * 20_000_000)
+        heard = given.get((step + 1) * 20_000_000)
         if heard is not None:
             measured = messages.by_name(heard, ROBOT.joint_names)
             assert measured is not None

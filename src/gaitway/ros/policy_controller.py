@@ -136,11 +136,12 @@ class PolicyController(LifecycleNode):
         self._imu: Imu | None = None
         self._joint_state: JointState | None = None
         self._sent: JointState | None = None
+        self._answered: JointState | None = None
         self._heard_s = 0.0
         self._held = False  # a robot that does not say so is on its feet
         self._commanding = False
         self._steps = 0
-        self._due_ns = 0
+        self._due_ns = 0  # at once
 
     # Lifecycle
 
@@ -182,10 +183,13 @@ class PolicyController(LifecycleNode):
             raise PolicyError(refusal("the robot on /joint_states", found))
         if messages.by_name(message, spec.robot.joint_names) is None:
             raise PolicyError("the robot's joint states have no position and velocity per joint")
+        for label, header in (("joint states", message.header), ("IMU data", self._imu.header)):
+            if messages.nanoseconds(header.stamp) == 0:
+                raise PolicyError(f"the robot's {label} have no time: its driver must set header.stamp")
         self._prepare_robot()
         self._begin_episode()
         self._guard.reset()
-        self._steps, self._due_ns, self._sent = 0, 0, None
+        self._steps, self._due_ns, self._sent, self._answered = 0, 0, None, None
         self._joint_state = self._imu = None  # begin with values that are both new
         self._commanding = True
 
@@ -242,7 +246,7 @@ class PolicyController(LifecycleNode):
         self._note_hearing(self._joint_state is None and self._imu is not None)
         self._joint_state = message
         self._heard_s = steady_s()
-        if self._commanding and self._sent and self._sent.header.stamp == message.header.stamp:
+        if self._commanding and self._sent and self._answered and _same_reading(message, self._answered):
             self._commands.publish(self._sent)  # a robot in lockstep asks again: the answer was lost
         self._step_if_due()
 
@@ -284,7 +288,7 @@ class PolicyController(LifecycleNode):
         if newest_ns < self._due_ns - _EARLY_NS:
             return
         step_ns = round(self._runtime.spec.step_dt * 1e9)
-        late = newest_ns - self._due_ns > step_ns
+        late = not self._due_ns or newest_ns - self._due_ns > step_ns
         self._due_ns = (newest_ns if late else self._due_ns) + step_ns
         self._step(self._joint_state, self._imu)
 
@@ -314,6 +318,7 @@ class PolicyController(LifecycleNode):
         self._sent = messages.joint_state(
             joint_state.header.stamp, spec.robot.joint_names, result.joint_pos_target
         )
+        self._answered = joint_state
         self._commands.publish(self._sent)
         self._steps += 1
 
@@ -351,6 +356,16 @@ class PolicyController(LifecycleNode):
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+
+def _same_reading(message: JointState, other: JointState) -> bool:
+    """Whether a joint state is sent again, to the bit; a driver whose stamps stand still only looks as if it did."""
+    return (
+        message.header.stamp == other.header.stamp
+        and message.name == other.name
+        and message.position == other.position
+        and message.velocity == other.velocity
+    )
 
 
 if __name__ == "__main__":

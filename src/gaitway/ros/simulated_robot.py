@@ -75,12 +75,13 @@ class SimulatedRobot(RobotBridge):
         self._imu_message = Imu()
         self._imu_message.header.frame_id = "imu_link"
         self._imu_message.linear_acceleration_covariance[0] = -1.0  # not measured
-        self._physics_steps = 0
+        self._physics_steps = self.sim.decimation if self._lockstep else 0  # a stamp of zero is none
         self._slipped = 0
         self._tick_s: float | None = None
         self._strength = np.ones(self.robot.num_joints)
         self._witness = LimitWitness(self.robot)
         self._stamp_ns = 0
+        self._measured: tuple[int, Samples] | None = None
         self._published: OrderedDict[int, float] = OrderedDict()
         self._joint_states = self.create_publisher(JointState, names.JOINT_STATES, names.SENSOR_OUT)
         self._imu = self.create_publisher(Imu, names.IMU, names.SENSOR_OUT)
@@ -199,8 +200,7 @@ class SimulatedRobot(RobotBridge):
         sim = self.sim
         if self._clock_out is not None:
             self._clock_out.publish(Clock(clock=stamp))
-        values = sim.joint_pos, sim.joint_vel, sim.joint_effort, sim.imu_quat_w, sim.imu_ang_vel
-        measured = self._noise.added(Samples(*(value[0] for value in values)), self._noise_rng)
+        measured = self._measure()
         columns = {"orientation": measured.imu_quat_w, "angular_velocity": measured.imu_ang_vel}
         for sample in self._faults.through(IMU, Sample(stamp_ns=self._stamp_ns, columns=columns)):
             imu = self._imu_message
@@ -222,6 +222,15 @@ class SimulatedRobot(RobotBridge):
             self._publish_odom(stamp)
         if self._perception is not None:
             self._perception.publish_due(self._physics_steps, self._stamp_ns)
+
+    def _measure(self) -> Samples:
+        """What the sensors read; once for each stamp, so that a reading that is sent again is the same to the bit."""
+        if self._measured is None or self._measured[0] != self._stamp_ns:
+            sim = self.sim
+            values = sim.joint_pos, sim.joint_vel, sim.joint_effort, sim.imu_quat_w, sim.imu_ang_vel
+            samples = Samples(*(value[0].copy() for value in values))
+            self._measured = self._stamp_ns, self._noise.added(samples, self._noise_rng)
+        return self._measured[1]
 
     def _publish_odom(self, stamp) -> None:
         """Ground truth of the simulation; a real robot has to estimate it."""

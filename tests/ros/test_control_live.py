@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 
-from gaitway.policy import load_policy
+from gaitway.policy import GoldenTrace, load_policy
 from gaitway.robots import h23
 from gaitway.ros import RosError, messages, names
 from gaitway.safety import Guard, GuardLimits
@@ -56,6 +58,16 @@ def _drive(watch: Watcher, robot: StandInRobot, values, stamp_ns: int) -> np.nda
     return np.array(answer.position)
 
 
+def _instant(trace: GoldenTrace, step: int, index: Sequence[int] | slice = slice(None)):
+    """What sensors measure in one step of a trace, the joints in the robot's order."""
+    return (
+        np.array(trace.joint_pos[step])[index],
+        np.array(trace.joint_vel[step])[index],
+        trace.imu_quat_w[step],
+        trace.imu_ang_vel[step],
+    )
+
+
 @pytest.mark.parametrize("order", ["same", "reversed"])
 def test_the_controller_computes_the_golden_traces_whatever_order_the_robot_has(
     toy_policy: Path, tmp_path: Path, order: str
@@ -66,21 +78,12 @@ def test_the_controller_computes_the_golden_traces_whatever_order_the_robot_has(
     robot = StandInRobot(joints)
     index = [spec.robot.joint_names.index(name) for name in joints]
     parameters = {"policy_controller": [f"policy:={toy_policy}", "blend_s:=0.0"]}
-
-    def values(step: int):
-        return (
-            np.array(trace.joint_pos[step])[index],
-            np.array(trace.joint_vel[step])[index],
-            trace.imu_quat_w[step],
-            trace.imu_ang_vel[step],
-        )
-
     try:
         with nodes(parameters, tmp_path) as (launch, watch):
             launch.client.transition(names.CONTROLLER, "configure")
-            _activate(launch, robot, values(0))
+            _activate(launch, robot, _instant(trace, 0, index))
             for step in range(len(trace.joint_pos)):
-                targets = _drive(watch, robot, values(step), 10**9 + step * 20_000_000)
+                targets = _drive(watch, robot, _instant(trace, step, index), 10**9 + step * 20_000_000)
                 np.testing.assert_allclose(targets, trace.joint_pos_target[step], atol=1e-5)
         stiffness = robot.node.get_parameter("stiffness").value
         np.testing.assert_array_equal(stiffness, np.array(spec.robot.stiffness)[index])
@@ -125,6 +128,49 @@ def test_a_reading_that_is_sent_again_is_answered_again_and_another_with_its_sta
             launch.client.spin_for(0.3)
             assert not watch.commands
             np.testing.assert_array_equal(_drive(watch, robot, (home, *rest), 10**9), answer)
+    finally:
+        robot.close()
+
+
+@pytest.mark.parametrize("deaf", ["position_hold", "damping"])
+def test_a_robot_that_obeys_nobody_is_sent_the_pose_it_holds_or_is_in_and_then_the_policy_anew(
+    toy_policy: Path, tmp_path: Path, deaf: str
+) -> None:
+    spec = load_policy(toy_policy).spec
+    trace = spec.golden_traces[0]
+    robot = StandInRobot(spec.robot.joint_names)
+    state = robot.node.create_publisher(DiagnosticStatus, names.ROBOT_STATE, names.LATCHED)
+    time_ns = 10**9
+
+    def say(mode: str) -> None:
+        state.publish(messages.status(names.ROBOT, messages.OK, mode))
+        launch.client.spin_for(0.2)
+
+    def drive(step: int) -> np.ndarray:
+        nonlocal time_ns
+        time_ns += 20_000_000
+        return _drive(watch, robot, _instant(trace, step), time_ns)
+
+    try:
+        parameters = {"policy_controller": [f"policy:={toy_policy}", "blend_s:=0.0"]}
+        with nodes(parameters, tmp_path) as (launch, watch):
+            launch.client.transition(names.CONTROLLER, "configure")
+            _activate(launch, robot, _instant(trace, 0))
+            say("active")
+            for step in range(10):
+                np.testing.assert_allclose(drive(step), trace.joint_pos_target[step], atol=1e-5)
+            say(deaf)
+            limits = GuardLimits.from_robot(ROBOT)
+            poses = np.clip(trace.joint_pos, limits.soft_lower, limits.soft_upper)
+            assert np.abs(poses[9] - poses[0]).max() > 1e-3
+            for measured in (0, 9, 0):
+                for _ in range(5):  # targets go there no faster than their rate limit
+                    drive(measured)
+                expected = poses[0 if deaf == "position_hold" else measured]
+                np.testing.assert_allclose(drive(measured), expected, atol=1e-6)
+            say("active")
+            for step in range(len(trace.joint_pos)):
+                np.testing.assert_allclose(drive(step), trace.joint_pos_target[step], atol=1e-5)
     finally:
         robot.close()
 

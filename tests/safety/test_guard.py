@@ -171,6 +171,28 @@ def test_after_damping_commands_begin_at_the_measured_pose_again() -> None:
     np.testing.assert_array_equal(np.asarray(guard.filter(HOME + 0.1, HOME, REST).joint_pos_target), HOME)
 
 
+def test_a_blend_that_begins_anew_goes_to_the_measured_pose_no_faster_than_the_rate_limit() -> None:
+    guard = Guard(LIMITS_OF_ROBOT, STEP_DT, blend_s=1.0)
+    elbow = ROBOT.joint_names.index("left_elbow_joint")
+    wanted, pose = HOME.copy(), HOME.copy()
+    wanted[elbow] += 0.1
+    for _ in range(60):
+        guard.filter(wanted, HOME, REST)
+    step = LIMITS_OF_ROBOT.rate[elbow] * STEP_DT
+    pose[elbow] = wanted[elbow] - 1.5 * step
+    ways = []
+    for _ in range(2):
+        guard.blend_anew()
+        sent = guard.filter(wanted, pose, REST).joint_pos_target
+        assert sent is not None
+        ways.append(sent[elbow] - pose[elbow])
+    assert ways == pytest.approx([0.5 * step, 0.0])
+    for count in range(1, 20):
+        sent = guard.filter(wanted, pose, REST).joint_pos_target
+        assert sent is not None
+        assert sent[elbow] - pose[elbow] == pytest.approx(count / 50.0 * (wanted - pose)[elbow])
+
+
 def test_the_low_pass_filter_damps_a_vibration_by_what_a_first_order_filter_does() -> None:
     frequency_hz, cutoff_hz, dt = 20.0, 5.0, 0.001
     guard = Guard(LIMITS_OF_ROBOT, dt, cutoff_hz=cutoff_hz)

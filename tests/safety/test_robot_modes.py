@@ -104,6 +104,17 @@ def test_a_held_robot_obeys_fresh_commands_only() -> None:
     assert not modes.obeys_commands(0.3)
 
 
+def test_a_command_from_before_a_stop_moves_nothing_once_the_stop_is_cleared() -> None:
+    modes = spoken_to()
+    modes.trip(a_stop())
+    modes.command_received(0.1)
+    modes.clear_stop()
+    assert modes.mode is RobotMode.HELD
+    assert not modes.obeys_commands(0.1)
+    modes.command_received(0.12)
+    assert modes.obeys_commands(0.12)
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Whatever is called in whatever order, a stop ends by `clear_stop` alone."""
 

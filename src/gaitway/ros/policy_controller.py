@@ -3,8 +3,9 @@
 A lifecycle node. `configure` loads and verifies the policy and refuses a robot that it does not fit;
 `activate` sets the policy's gains on the robot, reads them back, and starts commanding from the measured
 pose: the home pose while the robot says that it is held on its gantry, and the policy from the moment that it is let
-go, as an episode of its training begins. A control step is taken when the sensor values that are due arrive, so that they are never stale; a
-timer only notices that none come.
+go, as an episode of its training begins. While the robot says that it damps or holds its position, and so obeys nobody,
+it is commanded the pose that it is in, or holds: what it obeys next begins there. A control step is taken when the
+sensor values that are due arrive, so that they are never stale; a timer only notices that none come.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ from gaitway.safety.preflight import check_requirement
 
 _EARLY_NS = 1_000_000  # a sample this much before its due time counts as due
 _SENSOR_TIMEOUT_S = 0.1
+_DEAF = (RobotMode.DAMPING.value, RobotMode.POSITION_HOLD.value)
+"""Modes in which a robot obeys no command."""
 _HEARD_LATELY_S = 1.0  # at activation; the first control step waits for new values
 
 Transition = Callable[["PolicyController", LifecycleState], None]
@@ -138,7 +141,8 @@ class PolicyController(LifecycleNode):
         self._sent: JointState | None = None
         self._answered: JointState | None = None
         self._heard_s = 0.0
-        self._held = False  # a robot that does not say so is on its feet
+        self._robot_mode = ""  # a robot that does not say so is on its feet, and obeys
+        self._pose: np.ndarray | None = None  # of a robot that does not obey: the one it holds, or is in
         self._commanding = False
         self._steps = 0
         self._due_ns = 0  # at once
@@ -189,6 +193,7 @@ class PolicyController(LifecycleNode):
         self._prepare_robot()
         self._begin_episode()
         self._guard.reset()
+        self._pose = None
         self._steps, self._due_ns, self._sent, self._answered = 0, 0, None, None
         self._joint_state = self._imu = None  # begin with values that are both new
         self._commanding = True
@@ -266,10 +271,12 @@ class PolicyController(LifecycleNode):
             self.get_logger().warning("stopped; deactivate and activate to start again")
 
     def _on_robot_state(self, message: DiagnosticStatus) -> None:
-        held = message.message == RobotMode.HELD.value
-        if self._held and not held:
+        before, self._robot_mode = self._robot_mode, message.message
+        if self._robot_mode == before:
+            return
+        self._pose = None
+        if before in (RobotMode.HELD.value, *_DEAF):
             self._begin_episode()
-        self._held = held
 
     def _begin_episode(self) -> None:
         """Let the policy begin as at the start of an episode: without history, and standing."""
@@ -301,7 +308,12 @@ class PolicyController(LifecycleNode):
             self._damp(joint_state, "a joint state has other joints than the policy, or lacks values")
             return
         joint_pos, joint_vel = measured
-        if self._held and not self.get_parameter("policy_on_gantry").value:
+        if self._robot_mode in _DEAF:
+            if self._pose is None or self._robot_mode == RobotMode.DAMPING.value:
+                self._pose = joint_pos
+            self._guard.blend_anew(self._pose)
+            wanted = self._pose
+        elif self._robot_mode == RobotMode.HELD.value and not self.get_parameter("policy_on_gantry").value:
             wanted = np.array(spec.robot.home_joint_pos)
         else:
             wanted = self._runtime.step(

@@ -143,9 +143,9 @@ class GuardResult:
 class Guard:
     """Filters one robot's commands; returns what is actually to be sent and which limits acted.
 
-    Commands begin at the measured pose: the first ones after a reset, or after damping, are blended from there to
-    the wanted targets over `blend_s`. A first-order low-pass filter follows, which goes on from the targets that
-    were sent, so that nothing builds up behind a limit. The limits come last.
+    Commands begin at the measured pose, or at one given to `blend_anew`: the first ones after that, after a reset, or
+    after damping, are blended from there to the wanted targets over `blend_s`. A first-order low-pass filter follows,
+    which goes on from the targets that were sent, so that nothing builds up behind a limit. The limits come last.
     """
 
     def __init__(
@@ -181,7 +181,15 @@ class Guard:
     def reset(self) -> None:
         """Begin anew at the pose that is measured next."""
         self._previous: np.ndarray | None = None
-        self._start = np.empty(0)
+        self.blend_anew()
+
+    def blend_anew(self, start: np.ndarray | None = None) -> None:
+        """Blend from another pose; targets go there from the last one as fast as the limits let them.
+
+        Args:
+            start: where the blend begins [rad], shape (num_joints,); None for the pose that is measured next.
+        """
+        self._start = None if start is None else np.array(start, dtype=float)
         self._steps = 0
 
     def filter(self, target: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray) -> GuardResult:
@@ -205,11 +213,13 @@ class Guard:
             if not finite.all():
                 joint = int(np.argmin(finite))
                 return self._damp(f"{label} of {names[joint]} is {values[joint]}")
+        if self._start is None:
+            self._start = np.array(joint_pos, dtype=float)
         if self._previous is None:
-            self._previous = self._start = np.array(joint_pos, dtype=float)
+            self._previous = self._start
         allowed, violated, invalid = limit_targets(
             self.limits,
-            self._shaped(target, self._previous)[None],
+            self._shaped(target, self._start, self._previous)[None],
             self._previous[None],
             joint_pos[None],
             joint_vel[None],
@@ -232,11 +242,11 @@ class Guard:
         self._steps += 1
         return GuardResult(allowed[0], None, acted)
 
-    def _shaped(self, target: np.ndarray, previous: np.ndarray) -> np.ndarray:
+    def _shaped(self, target: np.ndarray, start: np.ndarray, previous: np.ndarray) -> np.ndarray:
         """The wanted targets after blend and low-pass filter. Shape (num_joints,)."""
         share = self._steps * self.step_dt / self.blend_s if self.blend_s > 0.0 else 1.0
         if share < 1.0:
-            target = (1.0 - share) * self._start + share * target
+            target = (1.0 - share) * start + share * target
         if self._gain == 1.0:
             return target
         with np.errstate(over="ignore"):  # what is too large for a number has no valid target

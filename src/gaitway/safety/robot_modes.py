@@ -114,9 +114,13 @@ class RobotModes:
         self.mode = RobotMode.DAMPING
 
     def clear_stop(self) -> None:
-        """End a stop: back to the gantry's hold, or to holding the pose where the robot stands free."""
+        """End a stop: back to the gantry's hold, or to holding the pose where the robot stands free.
+
+        Commands from before are forgotten: they were for a robot that obeyed them.
+        """
         if self.stop is not None:
             self.stop = None
+            self._command_s = None
             self.mode = RobotMode.HELD if self.on_gantry else RobotMode.POSITION_HOLD
 
     def tick(self, now_s: float) -> None:

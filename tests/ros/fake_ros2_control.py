@@ -34,6 +34,8 @@ class FakeRos2Control(Node):
     def __init__(self, interface: str):
         super().__init__(f"forward_{interface}_controller")
         self.declare_parameter("joints", JOINTS)
+        self.declare_parameter("jammed", False)
+        self.declare_parameter("joint_states", "good")  # or "nan", of the first joint; or "none"
         self._interface = interface
         order = [ROBOT.joint_names.index(name) for name in JOINTS]
         self._pos = np.array(ROBOT.home_joint_pos)[order]
@@ -51,9 +53,17 @@ class FakeRos2Control(Node):
         if self._interface == "position":
             torque = 100.0 * (self._command - self._pos) - 8.0 * self._vel
         self._vel = self._vel + _DT / _INERTIA * (torque - _FRICTION * self._vel)
+        if self.get_parameter("jammed").value:
+            self._vel = np.zeros(len(JOINTS))
         self._pos = self._pos + _DT * self._vel
+        kind = self.get_parameter("joint_states").value
+        if kind == "none":
+            return
         stamp = self.get_clock().now().to_msg()
-        self._states.publish(messages.joint_state(stamp, JOINTS[::-1], self._pos[::-1], self._vel[::-1]))
+        position = self._pos.copy()
+        if kind == "nan":
+            position[0] = np.nan
+        self._states.publish(messages.joint_state(stamp, JOINTS[::-1], position[::-1], self._vel[::-1]))
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from std_msgs.msg import Bool, Float64MultiArray, UInt64
 from gaitway.robots import h23
 from gaitway.ros import RosError, messages, names
 from gaitway.ros.launching import Launch, end_process
+from tests.ros import fake_ros2_control
 from tests.ros.harness import WAIT_S, Watcher, nodes
 
 pytestmark = pytest.mark.live
@@ -261,6 +262,44 @@ def test_ros2_control_whose_joint_states_end_damps_the_robot(tmp_path: Path) -> 
         assert watch.stop_reason == "no joint states for 1.0 s"
         with pytest.raises(RosError, match="no joint states within 1.0 s"):
             launch.client.trigger(names.ROBOT_CLEAR_STOP)
+
+
+@pytest.mark.parametrize("states", ["nan", "none"])
+@pytest.mark.parametrize("interface", ["effort", "position"])
+def test_a_stop_reaches_joints_whose_states_are_bad_or_do_not_come(
+    tmp_path: Path, interface: str, states: str
+) -> None:
+    """Joint states never count as stale here, so that nothing but the stop itself can move the joints."""
+    name = f"forward_{interface}_controller"
+    bridge = ["robot:=h23", *TIMEOUTS, f"controller:={name}", f"interface:={interface}"]
+    sent: list[Float64MultiArray] = []
+    with (
+        hardware(FAKE, interface),
+        nodes({"ros2_control_bridge": [*bridge, "joint_states_timeout_s:=60.0"]}, tmp_path) as (
+            launch,
+            watch,
+        ),
+    ):
+        client = launch.client
+        client.node.create_subscription(Float64MultiArray, f"/{name}/commands", sent.append, 10)
+        watch.wait_for_mode("held")
+        speaker = Speaker(launch, watch)
+        elbow = fake_ros2_control.JOINTS.index("right_elbow_joint")
+        speaker.target |= ARM
+        assert client.spin_until(lambda: speaker.at(ARM), WAIT_S)
+        client.set_parameters(name, {"jammed": True})
+        speaker.target |= {"right_elbow_joint": 2.0}  # what the joint is pressed to, and must be no longer
+        pressed = {"effort": 1.0, "position": 1.9}[interface]
+        assert client.spin_until(lambda: sent[-1].data[elbow] > pressed, WAIT_S)
+        client.set_parameters(name, {"joint_states": states})
+        if states == "none":
+            watch.publish_until("damping", lambda: watch.stop_out.publish(Bool(data=True)))
+        else:
+            watch.wait_for_mode("damping")
+            assert watch.stop_reason.startswith("a joint state has other joints than the robot, or lacks")
+        released = {"effort": 0.0, "position": ARM["right_elbow_joint"]}[interface]
+        assert client.spin_until(lambda: abs(sent[-1].data[elbow] - released) < 0.1, WAIT_S)
+        assert np.isfinite(sent[-1].data).all()
 
 
 def test_a_controller_of_positions_refuses_gains_and_torques(tmp_path: Path) -> None:

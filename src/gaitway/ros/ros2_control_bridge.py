@@ -44,7 +44,7 @@ class Ros2ControlBridge(RobotBridge):
         self._timeout_s = self.fixed("joint_states_timeout_s", 0.1, "Age of a stale joint state [s].")
         self._effort_limit = np.array(self.robot.effort_limit)
         self._out_order: list[int] = []
-        self._joint_pos = self._joint_vel = np.empty(0)
+        self._joint_pos = self._joint_vel = np.zeros(self.robot.num_joints)
         self._heard_s: float | None = None
         for name in ("stiffness", "damping"):
             problem = self.gains_problem(name, np.array(self.get_parameter(name).value))
@@ -93,6 +93,17 @@ class Ros2ControlBridge(RobotBridge):
             )
         return self._joint_pos
 
+    def trip(self, check: str, message: str) -> None:
+        """Stop, and tell the joints at once: the next joint state may come late, or never."""
+        first = self.modes.stop is None
+        super().trip(check, message)
+        if first:
+            if self._interface == "position" and self._heard_s is not None:
+                self._send(
+                    self._joint_pos
+                )  # instead of a target that nothing would replace without joint states
+            self.drive()
+
     def apply(self, servos: ServoCommand) -> None:
         """Send efforts or positions; without fresh joint states, no effort and no new position."""
         if self._stale():
@@ -105,21 +116,26 @@ class Ros2ControlBridge(RobotBridge):
         else:
             if servos.effort.any():
                 self.trip("command_format", "a controller of positions cannot be commanded torques")
+                return
             self._send(np.where(servos.stiffness > 0.0, servos.target, self._joint_pos))
 
     def _send(self, values: np.ndarray) -> None:
         self._commands.publish(Float64MultiArray(data=values[self._out_order].tolist()))
 
     def _on_joint_state(self, message: JointState) -> None:
-        measured = messages.by_name(message, self.robot.joint_names)
-        if measured is None or not np.isfinite(measured).all():
+        nothing = np.full((2, self.robot.num_joints), np.nan)
+        joint_pos, joint_vel = messages.by_name(message, self.robot.joint_names) or nothing
+        known = np.isfinite(joint_pos) & np.isfinite(joint_vel)
+        # a joint that says nothing stays where it was last, and is given no torque for a speed that is not known
+        self._joint_pos = np.where(known, joint_pos, self._joint_pos)
+        self._joint_vel = np.where(known, joint_vel, 0.0)
+        if known.all():
+            self._heard_s = steady_s()
+        else:
             self.trip(
                 "joint_states",
                 "a joint state has other joints than the robot, or lacks a finite position and velocity",
             )
-            return
-        self._joint_pos, self._joint_vel = measured
-        self._heard_s = steady_s()
         self.drive()
 
     def _watch(self) -> None:

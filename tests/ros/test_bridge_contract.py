@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rclpy.qos import qos_profile_sensor_data
 from std_msgs.msg import Bool, Float64MultiArray, UInt64
 
 from gaitway.robots import h23
@@ -172,6 +173,15 @@ def test_a_stop_latches_and_outlasts_whatever_the_others_say(speaker: Speaker) -
     speaker.target = dict(HOME)
     client.trigger(names.ROBOT_CLEAR_STOP)
     watch.wait_for_mode("held")
+
+
+def test_a_stop_from_a_best_effort_publisher_is_heard(speaker: Speaker) -> None:
+    speaker.activate()
+    stop_out = speaker.launch.client.node.create_publisher(
+        Bool, names.EMERGENCY_STOP, qos_profile_sensor_data
+    )
+    speaker.watch.publish_until("damping", lambda: stop_out.publish(Bool(data=True)))
+    assert speaker.watch.stop_reason == "stop requested on /emergency_stop"
 
 
 def test_only_a_robot_that_hangs_itself_up_is_reset_while_it_is_on_its_feet(speaker: Speaker) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64MultiArray
 
@@ -59,6 +60,23 @@ def test_a_reset_is_refused_while_the_robot_lies_on_the_ground(toy_policy: Path,
         with pytest.raises(RosError, match="the cause persists: tilt is"):
             launch.client.trigger(names.SUPERVISOR_RESET)
         assert watch.mode == "damping"
+
+
+def test_the_supervisor_hears_a_best_effort_stop_and_says_it_again_to_those_who_do_not(
+    tmp_path: Path,
+) -> None:
+    with nodes({"safety_supervisor": ["robot:=h23"]}, tmp_path) as (launch, watch):
+        heard: list[Bool] = []
+        node = launch.client.node
+        node.create_subscription(Bool, names.EMERGENCY_STOP, heard.append, names.EVENT)
+        stop_out = node.create_publisher(Bool, names.EMERGENCY_STOP, qos_profile_sensor_data)
+        for _ in range(int(WAIT_S / 0.1)):
+            stop_out.publish(Bool(data=True))
+            if launch.client.spin_until(lambda: any(message.data for message in heard), 0.1):
+                break
+        assert any(message.data for message in heard)
+        assert watch.safety is not None
+        assert watch.safety.message == "stop requested by /emergency_stop"
 
 
 @pytest.mark.parametrize(

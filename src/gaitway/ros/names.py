@@ -54,6 +54,9 @@ RECORD_IN = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Who records takes everything, and never makes a publisher send again."""
 COMMAND = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 EVENT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+STOP_IN = (EVENT, QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT))
+"""Robot and supervisor subscribe to stops twice: reliable, which loses nothing of a reliable publisher, and best effort,
+since a reliable subscription does not hear a best-effort publisher at all. The supervisor says a stop again, reliable."""
 LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )

@@ -228,7 +228,8 @@ class RobotBridge(Node, ABC):
         )
         for topic in names.ACTIONS:
             self.create_subscription(Float64MultiArray, topic, self._on_action, names.COMMAND)
-        self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, names.EVENT)
+        for qos in names.STOP_IN:
+            self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, qos)
         self.create_subscription(UInt64, names.SAFETY_HEARTBEAT, self._on_heartbeat, names.EVENT)
         for service, action in (
             (names.ROBOT_ACTIVATE, self._activate),

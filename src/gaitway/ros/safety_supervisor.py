@@ -107,7 +107,8 @@ class SafetySupervisor(Node):
         for topic in names.ACTIONS:
             heard = with_publisher(functools.partial(self._on_action, topic))
             self.create_subscription(Float64MultiArray, topic, heard, names.WATCH_IN)
-        self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_stop, names.EVENT)
+        for qos in names.STOP_IN:
+            self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_stop, qos)
         self.create_subscription(DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED)
         self.create_service(Trigger, names.SUPERVISOR_RESET, self._reset)
         steady_timer(self, 1.0 / _WATCH_HZ, self._tick)

@@ -10,9 +10,11 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64MultiArray
+from std_srvs.srv import Trigger
 
 from gaitway.robots import h23
 from gaitway.ros import RosError, messages, names
+from gaitway.safety import Stop
 from tests.ros.harness import WAIT_S, StandInRobot, nodes, running
 
 ROBOT = h23()
@@ -75,8 +77,10 @@ def test_the_supervisor_hears_a_best_effort_stop_and_says_it_again_to_those_who_
             if launch.client.spin_until(lambda: any(message.data for message in heard), 0.1):
                 break
         assert any(message.data for message in heard)
-        assert watch.safety is not None
-        assert watch.safety.message == "stop requested by /emergency_stop"
+        said = "stop requested by /emergency_stop"
+        assert launch.client.spin_until(
+            lambda: watch.safety is not None and watch.safety.message == said, WAIT_S
+        )
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,44 @@ def test_silent_sensors_stop_a_robot_only_once_it_has_said_that_it_is_off_its_ga
             assert "age of" in watch.safety.message
     finally:
         robot.close()
+
+
+def test_a_restarted_robots_first_stop_is_no_message_about_the_one_that_was_cleared(tmp_path: Path) -> None:
+    robot = StandInRobot(ROBOT.joint_names)
+    state = robot.node.create_publisher(DiagnosticStatus, names.ROBOT_STATE, names.LATCHED)
+    robot.node.create_service(Trigger, names.ROBOT_CLEAR_STOP, _cleared)
+
+    def say(time_s: float | None) -> None:
+        """What a robot says of its first stop, or that it has none."""
+        stop = None if time_s is None else Stop(check="command_format", message=f"of {time_s}", time_s=time_s)
+        values = messages.stop_values(stop) | {"on_gantry": True, "stop_count": int(stop is not None)}
+        state.publish(messages.status(names.ROBOT, messages.OK, "damping" if stop else "held", values))
+
+    try:
+        with nodes({"safety_supervisor": ["robot:=h23"]}, tmp_path) as (launch, watch):
+
+            def said(message: str) -> bool:
+                return launch.client.spin_until(
+                    lambda: watch.safety is not None and watch.safety.message == message, WAIT_S
+                )
+
+            say(10.0)
+            assert said("the robot is stopped: of 10.0")
+            launch.client.trigger(names.SUPERVISOR_RESET)
+            assert said("watching")
+            say(10.0)  # sent before it was cleared, and late
+            launch.client.spin_for(0.5)
+            assert watch.safety is not None
+            assert watch.safety.message == "watching"
+            say(20.0)  # by a robot that started anew
+            assert said("the robot is stopped: of 20.0")
+    finally:
+        robot.close()
+
+
+def _cleared(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    response.success = True
+    return response
 
 
 def test_a_nan_in_a_joint_state_stops_the_robot(toy_policy: Path, tmp_path: Path) -> None:

@@ -86,11 +86,11 @@ class SafetySupervisor(Node):
         self._beat = 0
         self._late_ticks = LateTicks(1.0 / _WATCH_HZ)
         self._robot = RobotClient(f"{names.SUPERVISOR}_client", self.context, timeout_s=0.3)
-        self._robot_stops = 0
         self._on_gantry = True  # where every robot starts, until its state says otherwise
         self._active = False
         self._stop_time_s = 0.0
-        self._cleared_stops = -1
+        self._robot_stop = ""  # when the robot's newest stop was, as it says
+        self._cleared_stop = ""
         self._stop_out = self.create_publisher(Bool, names.EMERGENCY_STOP, names.LATCHED)
         self._state = self.create_publisher(DiagnosticStatus, names.SAFETY_STATE, names.LATCHED)
         self._heartbeat = self.create_publisher(UInt64, names.SAFETY_HEARTBEAT, names.EVENT)
@@ -193,12 +193,9 @@ class SafetySupervisor(Node):
         values = messages.values_of(message)
         self._on_gantry = values.get("on_gantry") == "True"
         self._active = message.message == RobotMode.ACTIVE.value
-        stops = int(values.get("stop_count", self._robot_stops))
-        if stops < self._robot_stops:  # another robot process: it counts anew
-            self._cleared_stops = -1
-        self._robot_stops = stops
         if values.get("stopped") == "True":
-            if self._robot_stops <= self._cleared_stops:
+            self._robot_stop = values.get("steady_time_s", "")
+            if self._robot_stop and self._robot_stop == self._cleared_stop:
                 return  # sent before the reset that cleared this stop
             self._supervisor.adopt(values.get("reason", "no reason given"), steady_s())
             self._announce()
@@ -236,7 +233,7 @@ class SafetySupervisor(Node):
             return response
         self._supervisor.clear()
         self._announced = False
-        self._cleared_stops = self._robot_stops
+        self._cleared_stop = self._robot_stop
         self._stop_out.publish(Bool(data=False))
         self._publish_state()
         response.success, response.message = True, f"reset; the robot is in {robot_mode}"

@@ -51,7 +51,7 @@ class RobotModes:
         self.on_gantry = True
         self.stop: Stop | None = None
         self.stop_count = 0
-        """Stops so far; tells a new stop from an old message about one that was cleared."""
+        """Stops so far."""
         self._command_s: float | None = None
         self._heartbeat_s: float | None = None
 

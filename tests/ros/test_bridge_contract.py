@@ -260,6 +260,23 @@ def test_a_malformed_command_damps(speaker: Speaker, joints, position, torques) 
     assert speaker.watch.stop_reason.startswith("malformed command: ")
 
 
+@pytest.mark.parametrize("value", [".nan", ".inf", "0.0"])
+@pytest.mark.parametrize(
+    ("node", "parameter"),
+    [
+        ("simulated_robot", "command_timeout_s"),
+        ("simulated_robot", "heartbeat_timeout_s"),
+        ("simulated_robot", "max_start_pose_error"),
+        ("ros2_control_bridge", "joint_states_timeout_s"),
+    ],
+)
+def test_a_watchdog_that_would_never_bark_is_refused(node: str, parameter: str, value: str) -> None:
+    command = [sys.executable, "-m", f"gaitway.ros.{node}", "--ros-args", "-p", f"{parameter}:={value}"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60.0, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert f"{parameter} must be finite and above 0" in ended.stderr
+
+
 def test_ros2_control_whose_joint_states_end_damps_the_robot(tmp_path: Path) -> None:
     with (
         hardware(FAKE, "effort") as joints,

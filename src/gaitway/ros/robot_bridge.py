@@ -8,6 +8,7 @@ bridge has to pass.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,8 +68,10 @@ class RobotBridge(Node, ABC):
         self._declare_actions()
         self.modes = RobotModes(
             RobotTimeouts(
-                command_s=self.fixed("command_timeout_s", 0.1, "Age of a stale command [s]."),
-                heartbeat_s=self.fixed("heartbeat_timeout_s", 0.5, "Age of a lost supervisor heartbeat [s]."),
+                command_s=self.timeout("command_timeout_s", 0.1, "Age of a stale command [s]."),
+                heartbeat_s=self.timeout(
+                    "heartbeat_timeout_s", 0.5, "Age of a lost supervisor heartbeat [s]."
+                ),
             )
         )
         self._declare_gains()
@@ -142,6 +145,17 @@ class RobotBridge(Node, ABC):
         descriptor = ParameterDescriptor(description=description, read_only=True)
         return self.declare_parameter(name, default, descriptor).value
 
+    def timeout(self, name: str, default: float, description: str) -> float:
+        """As `fixed`, for the time of a watchdog.
+
+        Raises:
+            RosError: it is not finite and above 0, so that it would never bark, or always.
+        """
+        value = self.fixed(name, default, description)
+        if not 0.0 < value < math.inf:
+            raise RosError(f"the parameter {name} must be finite and above 0 s; it is {value}")
+        return value
+
     def gains_problem(self, name: str, values: np.ndarray) -> str | None:
         """Why the robot cannot have these gains; None where it can.
 
@@ -199,7 +213,7 @@ class RobotBridge(Node, ABC):
             ParameterDescriptor(description="Verdicts of preflights since this node started, as JSON."),
         )
         self.add_on_set_parameters_callback(self._check_parameters)
-        given = self._check_parameters(self.get_parameters(["stiffness", "damping"]))
+        given = self._check_parameters(self.get_parameters(["stiffness", "damping", "max_start_pose_error"]))
         if not given.successful:
             raise RosError(given.reason)
 
@@ -207,8 +221,9 @@ class RobotBridge(Node, ABC):
         gains = {}
         for parameter in parameters:
             problem = None
-            if parameter.name == "max_start_pose_error" and not float(parameter.value or 0.0) > 0.0:
-                problem = "max_start_pose_error must be above 0"
+            if parameter.name == "max_start_pose_error":
+                if not 0.0 < float(parameter.value or 0.0) < math.inf:
+                    problem = f"max_start_pose_error must be finite and above 0; it is {parameter.value}"
             elif parameter.name in self._gains:
                 values = np.array(parameter.value, dtype=float)
                 problem = self.gains_problem(parameter.name, values)

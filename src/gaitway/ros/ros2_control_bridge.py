@@ -41,7 +41,7 @@ class Ros2ControlBridge(RobotBridge):
         )
         if self._interface not in ("effort", "position"):
             raise RosError(f"the parameter interface must be effort or position; it is {self._interface!r}")
-        self._timeout_s = self.fixed("joint_states_timeout_s", 0.1, "Age of a stale joint state [s].")
+        self._timeout_s = self.timeout("joint_states_timeout_s", 0.1, "Age of a stale joint state [s].")
         self._effort_limit = np.array(self.robot.effort_limit)
         self._out_order: list[int] = []
         self._joint_pos = self._joint_vel = np.zeros(self.robot.num_joints)

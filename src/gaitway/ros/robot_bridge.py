@@ -295,8 +295,20 @@ class RobotBridge(Node, ABC):
         self.let_go()
         return f"active, every joint within {error:.3f} rad of home"
 
-    def _hold(self) -> str:
+    def _pose_to_hold(self) -> np.ndarray:
+        """The measured pose, without what a joint is pressed past its range. Shape (num_joints,).
+
+        Raises:
+            SafetyError: it is not known.
+        """
         pose = self.joint_pos()
+        if not np.isfinite(pose).all():
+            joint = self.robot.joint_names[int(np.argmin(np.isfinite(pose)))]
+            raise SafetyError(f"the measured position of {joint} is not finite: there is no pose to hold")
+        return np.clip(pose, self.robot.position_lower, self.robot.position_upper)
+
+    def _hold(self) -> str:
+        pose = self._pose_to_hold()
         self.modes.hold()
         self._held_pose = pose
         return "holding position"
@@ -312,7 +324,7 @@ class RobotBridge(Node, ABC):
         return f"on the gantry, {self.modes.mode.value}"
 
     def _clear_stop(self) -> str:
-        self._held_pose = self.joint_pos()
+        self._held_pose = self._pose_to_hold()
         self.modes.clear_stop()
         return self.modes.mode.value
 

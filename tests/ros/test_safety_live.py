@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import qos_profile_sensor_data
@@ -131,6 +132,37 @@ def test_silent_sensors_stop_a_robot_only_once_it_has_said_that_it_is_off_its_ga
             )
             assert heard
             assert "age of" in watch.safety.message
+    finally:
+        robot.close()
+
+
+@pytest.mark.parametrize("required", [None, "joint_states"])
+def test_a_robot_whose_imu_is_never_heard_is_stopped_off_its_gantry_unless_it_needs_none(
+    tmp_path: Path, required: str | None
+) -> None:
+    robot = StandInRobot(ROBOT.joint_names)
+    state = robot.node.create_publisher(DiagnosticStatus, names.ROBOT_STATE, names.LATCHED)
+    parameters = ["robot:=h23"] + ([f"required_sensors:=[{required}]"] if required else [])
+    try:
+        with nodes({"safety_supervisor": parameters}, tmp_path) as (launch, watch):
+
+            def speak(count: int) -> None:
+                for sample in range(count):
+                    position = np.array(ROBOT.home_joint_pos) + 1e-6 * sample
+                    stamp = messages.stamp_from(0)
+                    robot.joint_states.publish(
+                        messages.joint_state(stamp, ROBOT.joint_names, position, [0.0] * 23)
+                    )
+                    launch.client.spin_for(0.01)
+
+            assert launch.client.spin_until(lambda: watch.safety is not None, WAIT_S)
+            speak(100)
+            assert watch.safety is not None
+            assert watch.safety.message == "watching"
+            state.publish(messages.status(names.ROBOT, messages.OK, "position_hold", {"on_gantry": False}))
+            speak(100)
+            said = "watching" if required else "wait for the first message of imu is"
+            assert watch.safety.message.startswith(said)
     finally:
         robot.close()
 

@@ -20,7 +20,8 @@ STILL = (0.0, 0.0, 0.0)
 
 
 def supervisor() -> Supervisor:
-    return Supervisor(SupervisorLimits.from_robot(ROBOT, 0.02))
+    """One that requires no sensor, so that a test can speak of one alone."""
+    return Supervisor(SupervisorLimits.from_robot(ROBOT, 0.02), required=())
 
 
 def tilted(angle_rad: float) -> tuple[float, float, float, float]:
@@ -144,7 +145,7 @@ def test_a_command_after_a_pause_is_no_jump_and_nan_means_unset() -> None:
     assert watch.stop is not None
 
 
-def test_a_sensor_that_falls_silent_stops_and_one_that_never_spoke_does_not() -> None:
+def test_a_sensor_that_falls_silent_stops_and_one_that_never_spoke_and_is_not_required_does_not() -> None:
     watch = supervisor()
     watch.tick(100.0)
     assert watch.stop is None
@@ -156,6 +157,38 @@ def test_a_sensor_that_falls_silent_stops_and_one_that_never_spoke_does_not() ->
     watch.tick(100.21)
     assert watch.stop is not None
     assert watch.stop.check == "imu_timeout"
+
+
+@pytest.mark.parametrize("silent", ["joint_states", "imu"])
+def test_a_required_sensor_that_never_spoke_stops_a_robot_once_it_is_off_its_gantry(silent: str) -> None:
+    watch = Supervisor(SupervisorLimits.from_robot(ROBOT, 0.02))
+
+    def hear(now_s: float, sensor: str) -> None:
+        if sensor == "imu":
+            watch.base_motion(UPRIGHT, STILL, now_s)
+        else:
+            watch.joint_state(NAMES, HOME, REST, now_s)
+
+    (other,) = {"joint_states", "imu"} - {silent}
+    for step in range(100):
+        hear(0.01 * step, other)
+        watch.tick(0.01 * step, watch_silence=False)
+    for step in range(22):
+        assert watch.stop is None
+        hear(1.0 + 0.01 * step, other)
+        watch.tick(1.0 + 0.01 * step)
+    assert watch.stop is not None
+    assert watch.stop.check == f"{silent}_timeout"
+    with pytest.raises(SafetyError, match=f"wait for the first message of {silent} is"):
+        watch.check_reset(1.3)
+    hear(1.4, silent)
+    hear(1.4, other)
+    watch.check_reset(1.4)
+
+
+def test_a_sensor_that_there_is_not_cannot_be_required() -> None:
+    with pytest.raises(SafetyError, match="unknown sensors: lidar; available: joint_states, imu"):
+        Supervisor(SupervisorLimits.from_robot(ROBOT, 0.02), required=("imu", "lidar"))
 
 
 def test_a_reset_is_refused_while_the_cause_persists_and_clears_after() -> None:

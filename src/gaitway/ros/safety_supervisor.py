@@ -28,6 +28,7 @@ from gaitway.ros.environment import RosError
 from gaitway.ros.node_main import LateTicks, run_node, steady_s, steady_timer, with_publisher
 from gaitway.ros.robot_client import RobotClient
 from gaitway.safety import RobotMode, SafetyError, Supervisor, SupervisorLimits
+from gaitway.safety.supervisor import SENSORS
 
 _HEARTBEAT_HZ = 20.0
 _WATCH_HZ = 100.0
@@ -68,6 +69,11 @@ class SafetySupervisor(Node):
             self.declare_parameter(
                 name, default, ParameterDescriptor(description=description, read_only=True)
             )
+        sensors = ParameterDescriptor(
+            description=f"Sensors that a robot off its gantry must have, of {', '.join(SENSORS)}.",
+            read_only=True,
+        )
+        required = self.declare_parameter("required_sensors", list(SENSORS), sensors).value or []
         robot = get_robot(str(self.get_parameter("robot").value))
         step_dt, envelope = _DEFAULT_STEP_DT, None
         path = str(self.get_parameter("policy").value)
@@ -78,7 +84,8 @@ class SafetySupervisor(Node):
             envelope = spec.envelope.reordered(spec.robot.joint_names, robot.joint_names)
         self._mounting_inverse = rotation.conjugate(np.array(robot.imu.quat))
         limits = self._configured(SupervisorLimits.from_robot(robot, step_dt, envelope))
-        self._supervisor = Supervisor(limits, self._height_estimate(robot))
+        required = [name for name in required if name]  # ROS 2 cannot pass an empty list
+        self._supervisor = Supervisor(limits, self._height_estimate(robot), required=required)
         self._stamped = not self.get_parameter(
             "use_sim_time"
         ).value  # simulated time jumps and pauses as it likes

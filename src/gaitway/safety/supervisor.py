@@ -9,7 +9,7 @@ of the clock) is judged only while the robot is watched, which `tick` says: befo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from gaitway.safety.supervisor_limits import SupervisorLimits
 _PROCESS_BYTES = 12
 """How much of a publisher's GUID is its participant's: DDSI-RTPS 2.5, 8.2.4."""
 
+SENSORS = ("joint_states", "imu")
+"""What a supervisor hears a robot by."""
+
 Floats = Sequence[float] | np.ndarray
 """A column of a message, or an array of it."""
 
@@ -29,13 +32,29 @@ Floats = Sequence[float] | np.ndarray
 class Supervisor:
     """Judges one robot. Times are arrivals on the steady clock [s]."""
 
-    def __init__(self, limits: SupervisorLimits, height: Height | None = None):
+    def __init__(
+        self,
+        limits: SupervisorLimits,
+        height: Height | None = None,
+        *,
+        required: Collection[str] = SENSORS,
+    ):
         """Watch a robot.
 
         Args:
             limits: what it may do.
             height: estimates the height of its base; None where that is not known, and then it is not judged.
+            required: which of SENSORS a robot that is watched must have; of the others, one that never speaks is not
+                missed.
+
+        Raises:
+            SafetyError: a sensor that there is not.
         """
+        unknown = set(required) - set(SENSORS)
+        if unknown:
+            raise SafetyError(
+                f"unknown sensors: {', '.join(sorted(unknown))}; available: {', '.join(SENSORS)}"
+            )
         self.limits = limits
         self.stop: Stop | None = None
         """The latched stop, or None."""
@@ -46,7 +65,9 @@ class Supervisor:
         self._joint_index = {name: i for i, name in enumerate(limits.joint_names)}
         self._orders: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
         self._streams: dict[str, SensorStream] = {}
+        self._required = required
         self._watching = False
+        self._watching_since_s = math.inf
         self._base_quat_w: np.ndarray | None = None
         self._target: np.ndarray | None = None
         self._heard_command_s = -math.inf
@@ -195,11 +216,18 @@ class Supervisor:
         """
         self._forget_old_commands(now_s)
         if not watch_silence or not self._watching:
-            self._begin_watching()
+            self._begin_watching(now_s)
         self._watching = watch_silence
-        for sensor, stream in self._streams.items():
-            age_s, limit = stream.age_s(now_s) if watch_silence else 0.0, self.limits.sensor_timeout_s
-            self._judge(Reading(f"{sensor}_timeout", f"age of {sensor}", age_s, limit, "s", 1), now_s)
+        limit = self.limits.sensor_timeout_s
+        for sensor in SENSORS:
+            stream = self._streams.get(sensor)
+            if stream is not None:
+                label, age_s = f"age of {sensor}", stream.age_s(now_s) if watch_silence else 0.0
+            elif sensor in self._required:
+                label, age_s = f"wait for the first message of {sensor}", now_s - self._watching_since_s
+            else:
+                continue
+            self._judge(Reading(f"{sensor}_timeout", label, age_s, limit, "s", 1), now_s)
         age_s = now_s - self._heard_command_s if expect_commands else 0.0
         if age_s < math.inf:
             limit = self.limits.command_timeout_s
@@ -255,7 +283,8 @@ class Supervisor:
         ):
             self._judge(reading, now_s)
 
-    def _begin_watching(self) -> None:
+    def _begin_watching(self, now_s: float) -> None:
+        self._watching_since_s = now_s
         for sensor, stream in self._streams.items():
             stream.begin()
             for check in ("clock", "frozen", "rate"):

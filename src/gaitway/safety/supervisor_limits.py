@@ -44,7 +44,7 @@ class SupervisorLimits:
     max_temperature: float = 80.0
     """Of a joint's motor [degrees Celsius]."""
     sensor_timeout_s: float = 0.2
-    """Age of the newest message of a sensor that has spoken before [s]."""
+    """Age of the newest message of a sensor; where there is none, since the robot is watched [s]."""
     command_timeout_s: float = 0.25
     """Age of the newest command while the robot is active: the controller's heartbeat [s]."""
     min_sensor_rate_hz: float = 50.0

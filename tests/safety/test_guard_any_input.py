@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,9 @@ L = GuardLimits.from_robot(ROBOT)
 N = ROBOT.num_joints
 HOME = np.array(ROBOT.home_joint_pos)
 STEP_DT = 0.02
+PARTLY_STIFF = dataclasses.replace(L, stiffness=np.where(np.arange(N) % 5 == 0, 0.0, L.stiffness))
+"""With joints that no target asks for a torque."""
+both = pytest.mark.parametrize("limits", [L, PARTLY_STIFF], ids=["stiff", "partly stiff"])
 
 BATCHES, BATCH, SINGLE = 10, 9_600, 4_000
 
@@ -49,22 +54,37 @@ def any_commands(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     )
 
 
+def torque_range(
+    limits: GuardLimits, joint_pos: np.ndarray, joint_vel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Targets that ask for the torque of one effort limit, of none, and of the other. Shapes (..., N)."""
+    stiff = limits.stiffness > 0.0
+    with np.errstate(all="ignore"):
+        low, coasting, high = (
+            joint_pos + (limits.damping * joint_vel + torque) / limits.stiffness
+            for torque in (-limits.effort, 0.0, limits.effort)
+        )
+    return np.where(stiff, low, -np.inf), coasting, np.where(stiff, high, np.inf)
+
+
 def assert_inside_every_limit(
-    sent: np.ndarray, previous: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray
+    limits: GuardLimits, sent: np.ndarray, previous: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray
 ) -> None:
     """Each limit holds, or those above it leave it no choice, and then the nearest choice is taken."""
     assert np.isfinite(sent).all()
     assert (sent >= L.lower).all()
     assert (sent <= L.upper).all()
-    torque = L.stiffness * (sent - joint_pos) - L.damping * joint_vel
-    assert (np.abs(torque) <= L.effort * (1 + 1e-9)).all()
+    stiff = limits.stiffness > 0.0
+    with np.errstate(all="ignore"):
+        torque = limits.stiffness * (sent - joint_pos) - limits.damping * joint_vel
+    assert (np.abs(torque) <= L.effort * (1 + 1e-9))[..., stiff].all()
     # what position and effort allow; the rest asks for a part of it
-    low = np.maximum(L.lower, joint_pos + (L.damping * joint_vel - L.effort) / L.stiffness)
-    high = np.minimum(L.upper, joint_pos + (L.damping * joint_vel + L.effort) / L.stiffness)
-    coasting = joint_pos + L.damping * joint_vel / L.stiffness  # no torque at all
+    least, coasting, most = torque_range(limits, joint_pos, joint_vel)
+    low, high = np.maximum(L.lower, least), np.minimum(L.upper, most)
+    too_fast_down, too_fast_up = (joint_vel < -L.velocity) & stiff, (joint_vel > L.velocity) & stiff
     step = L.rate * STEP_DT
     for wanted_low, wanted_high in (
-        (np.where(joint_vel < -L.velocity, coasting, -np.inf), np.where(joint_vel > L.velocity, coasting, np.inf)),
+        (np.where(too_fast_down, coasting, -np.inf), np.where(too_fast_up, coasting, np.inf)),
         (previous - step, previous + step),
         (L.soft_lower, L.soft_upper),
     ):  # fmt: skip
@@ -78,31 +98,34 @@ def assert_inside_every_limit(
         )
 
 
+@both
 @pytest.mark.parametrize("seed", range(BATCHES))
-def test_among_many_robots_every_target_is_inside_every_limit_or_known_to_be_invalid(seed: int) -> None:
+def test_among_many_robots_every_target_is_inside_every_limit_or_known_to_be_invalid(
+    seed: int, limits: GuardLimits
+) -> None:
     target, joint_pos, joint_vel = any_commands(seed, BATCH)
     previous = any_values(np.random.default_rng(100 + seed), BATCH, HOME, 0.1 * np.ones(N))
-    allowed, violated, invalid = limit_targets(L, target, previous, joint_pos, joint_vel, STEP_DT)
+    allowed, violated, invalid = limit_targets(limits, target, previous, joint_pos, joint_vel, STEP_DT)
     valid = ~invalid.any(axis=1)
     assert 0.2 < valid.mean() < 0.9  # the generator makes plenty of both
-    assert_inside_every_limit(allowed[valid], previous[valid], joint_pos[valid], joint_vel[valid])
+    assert_inside_every_limit(limits, allowed[valid], previous[valid], joint_pos[valid], joint_vel[valid])
 
     arrays = (target, previous, joint_pos, joint_vel)
     finite = np.all([np.isfinite(each) for each in arrays], axis=0)
+    low, _, high = torque_range(limits, joint_pos, joint_vel)
     with np.errstate(all="ignore"):
-        low = joint_pos + (L.damping * joint_vel - L.effort) / L.stiffness
-        high = joint_pos + (L.damping * joint_vel + L.effort) / L.stiffness
         reachable = (low <= L.upper) & (high >= L.lower)
     np.testing.assert_array_equal(invalid, ~(finite & reachable))  # damps for no other reason
     unchanged = ~violated.any(axis=0) & ~invalid
     np.testing.assert_array_equal(allowed[unchanged], target[unchanged])
 
 
+@both
 @pytest.mark.parametrize(("blend_s", "cutoff_hz"), [(0.0, None), (0.3, 8.0)])
 def test_one_robot_damps_with_a_reason_or_sends_what_is_inside_every_limit(
-    blend_s: float, cutoff_hz: float | None
+    blend_s: float, cutoff_hz: float | None, limits: GuardLimits
 ) -> None:
-    guard = Guard(L, STEP_DT, blend_s=blend_s, cutoff_hz=cutoff_hz)
+    guard = Guard(limits, STEP_DT, blend_s=blend_s, cutoff_hz=cutoff_hz)
     previous, sent, damped = None, 0, 0
     rng = np.random.default_rng(7)
     for row in zip(*any_commands(7, SINGLE // 2), strict=True):
@@ -115,9 +138,8 @@ def test_one_robot_damps_with_a_reason_or_sends_what_is_inside_every_limit(
             damped, previous = damped + 1, None
             continue
         _, joint_pos, joint_vel = row
-        assert_inside_every_limit(
-            result.joint_pos_target, joint_pos if previous is None else previous, joint_pos, joint_vel
-        )
+        before = joint_pos if previous is None else previous
+        assert_inside_every_limit(limits, result.joint_pos_target, before, joint_pos, joint_vel)
         sent, previous = sent + 1, result.joint_pos_target
     assert guard.damped == damped
     assert min(sent, damped) > 200

@@ -100,13 +100,13 @@ def limit_targets(
     kp = np.where(stiff, limits.stiffness, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all measure meets nothing
         neutral = joint_pos + limits.damping * joint_vel / kp
-    reach = np.where(stiff, limits.effort / kp, np.inf)
+    reach = limits.effort / kp
     step = limits.rate * step_dt
     too_fast_up = (joint_vel > limits.velocity) & stiff
     too_fast_down = (joint_vel < -limits.velocity) & stiff
     intervals = (
         (limits.lower, limits.upper),
-        (neutral - reach, neutral + reach),
+        (np.where(stiff, neutral - reach, -np.inf), np.where(stiff, neutral + reach, np.inf)),
         (np.where(too_fast_down, neutral, -np.inf), np.where(too_fast_up, neutral, np.inf)),
         (previous - step, previous + step),
         (limits.soft_lower, limits.soft_upper),

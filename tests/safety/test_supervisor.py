@@ -134,6 +134,16 @@ def test_a_command_that_jumps_or_leaves_the_range_stops_at_once() -> None:
         assert watch.stop.check == check
 
 
+def test_a_jump_stops_as_long_as_a_command_counts_as_fresh() -> None:
+    watch = supervisor()
+    watch.command(NAMES, HOME, 0.0)
+    watch.tick(0.24, expect_commands=True)
+    assert watch.stop is None
+    watch.command(NAMES, changed(HOME, 0, 1.5), 0.24)
+    assert watch.stop is not None
+    assert watch.stop.check == "command_jump"
+
+
 def test_a_command_after_a_pause_is_no_jump_and_nan_means_unset() -> None:
     watch = supervisor()
     watch.command(NAMES, HOME, 0.0)

@@ -255,7 +255,7 @@ class Supervisor:
 
     def _forget_old_commands(self, now_s: float) -> None:
         """Once nobody commands any more, the next command follows on none, and the last one's faults are past."""
-        if now_s - self._heard_command_s <= self.limits.sensor_timeout_s:
+        if now_s - self._heard_command_s <= max(self.limits.sensor_timeout_s, self.limits.command_timeout_s):
             return
         self._target = None
         for check in [check for check in self._standing if check.startswith("command_")]:

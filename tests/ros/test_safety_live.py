@@ -15,13 +15,14 @@ from std_srvs.srv import Trigger
 
 from gaitway.robots import h23
 from gaitway.ros import RosError, messages, names
+from gaitway.ros.robot_client import RobotClient
 from gaitway.safety import Stop
 from tests.ros.harness import WAIT_S, StandInRobot, nodes, running
 
 ROBOT = h23()
 
 
-def test_a_stop_latches_until_the_supervisors_reset_and_survives_its_restart(
+def test_a_stop_latches_until_the_supervisors_reset_and_survives_the_restart_of_the_other_two(
     toy_policy: Path, tmp_path: Path
 ) -> None:
     with running(toy_policy, tmp_path) as (launch, watch):
@@ -44,6 +45,16 @@ def test_a_stop_latches_until_the_supervisors_reset_and_survives_its_restart(
         assert adopted
         client.spin_for(0.5)
         assert watch.mode == "damping"  # on the gantry again, and still stopped
+
+        launch.kill("policy_controller")
+        launch.start("policy_controller", [f"policy:={toy_policy}", "robot:=h23", "blend_s:=0.3"])
+        _wait_for_restarted_controller()
+        client.start_control()
+        watch.commands.clear()
+        assert client.spin_until(lambda: len(watch.commands) > 50, WAIT_S)
+        assert watch.mode == "damping"  # commanded, and still stopped
+        with pytest.raises(RosError, match="the robot is stopped"):
+            client.trigger(names.ROBOT_ACTIVATE)
         client.trigger(names.SUPERVISOR_RESET)
         watch.wait_for_mode("held")
         client.transition(names.CONTROLLER, "deactivate")
@@ -53,6 +64,21 @@ def test_a_stop_latches_until_the_supervisors_reset_and_survives_its_restart(
         watch.wait_for_mode("active")
         client.spin_for(0.5)
         assert watch.mode == "active"
+
+
+def _wait_for_restarted_controller() -> None:
+    """Until its services answer; those of the process before are remembered for a while, and do not."""
+    client = RobotClient("test", timeout_s=1.0)
+    try:
+        for _ in range(int(WAIT_S)):
+            try:
+                assert client.lifecycle_state(names.CONTROLLER) == "unconfigured"
+                return
+            except RosError:
+                continue
+        raise AssertionError("the restarted controller does not answer")
+    finally:
+        client.close()
 
 
 def test_a_reset_is_refused_while_the_robot_lies_on_the_ground(toy_policy: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from gaitway.safety.supervisor_limits import SupervisorLimits
 _PROCESS_BYTES = 12
 """How much of a publisher's GUID is its participant's: DDSI-RTPS 2.5, 8.2.4."""
 
-SENSORS = ("joint_states", "imu")
+SENSORS: tuple[str, ...] = ("joint_states", "imu")
 """What a supervisor hears a robot by."""
 
 Floats = Sequence[float] | np.ndarray

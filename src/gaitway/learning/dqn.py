@@ -30,11 +30,12 @@ from gaitway.learning.algorithm import (
     load_optimizer_state,
     optimizer_state,
 )
-from gaitway.learning.discrete import ExplorationConfig, discrete_actions, final_observations
+from gaitway.learning.discrete import discrete_actions, final_observations
 from gaitway.learning.networks import mlp
 from gaitway.learning.normalizer import Normalizer
 from gaitway.learning.prioritized import PrioritizedReplay
 from gaitway.learning.replay import Replay, Transitions
+from gaitway.policy.exploration import ExplorationConfig
 from gaitway.tasks import TaskMirror
 
 

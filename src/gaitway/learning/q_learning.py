@@ -18,7 +18,8 @@ from torch import nn
 
 from gaitway.errors import GaitwayError
 from gaitway.learning.algorithm import Algorithm, Episodes, Policy, State, below, env_state, load_env_state
-from gaitway.learning.discrete import ExplorationConfig, discrete_actions, final_observations
+from gaitway.learning.discrete import discrete_actions, final_observations
+from gaitway.policy.exploration import ExplorationConfig
 from gaitway.policy.q_table import Grid, QTable
 from gaitway.tasks import TaskMirror
 

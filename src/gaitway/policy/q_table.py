@@ -95,9 +95,18 @@ class QTable:
         grid: what observations are told apart.
         value: expected return of each action in each cell. Shape (cells, num_actions).
         visits: how often it was learned from. Shape (cells, num_actions).
+        meaning: names of the grid's dimensions, then of the actions; empty where nobody has said.
     """
 
-    def __init__(self, grid: Grid, num_actions: int, *, discount: float, learning_rate: float):
+    def __init__(
+        self,
+        grid: Grid,
+        num_actions: int,
+        *,
+        discount: float,
+        learning_rate: float,
+        meaning: tuple[str, ...] = (),
+    ):
         """Begin with values of 0.
 
         Args:
@@ -106,8 +115,9 @@ class QTable:
             discount: per step.
             learning_rate: the least step size. That of an action in a cell begins at 1 and falls with its visits v as
                 v^-0.8 until there; 0 lets it fall without end, so that values converge.
+            meaning: names of the grid's dimensions, then of the actions.
         """
-        self.grid = grid
+        self.grid, self.meaning = grid, meaning
         self.discount, self.learning_rate = discount, learning_rate
         self.value = np.zeros((grid.num_cells, num_actions))
         self.visits = np.zeros((grid.num_cells, num_actions), dtype=np.int64)
@@ -164,7 +174,12 @@ class QTable:
 
     def save(self, path: Path | str) -> None:
         """Write everything to a safetensors file, atomically."""
-        facts = {"discount": self.discount, "learning_rate": self.learning_rate, "grid": vars(self.grid)}
+        facts = {
+            "discount": self.discount,
+            "learning_rate": self.learning_rate,
+            "grid": vars(self.grid),
+            "meaning": self.meaning,
+        }
         write_atomically(
             path,
             safetensors.numpy.save(
@@ -189,6 +204,7 @@ class QTable:
                 arrays["value"].shape[1],
                 discount=facts["discount"],
                 learning_rate=facts["learning_rate"],
+                meaning=tuple(facts["meaning"]),
             )
             table.value[:], table.visits[:] = arrays["value"], arrays["visits"]
         except (safetensors.SafetensorError, OSError, KeyError, ValueError, TypeError) as error:

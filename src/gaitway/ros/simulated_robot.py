@@ -3,7 +3,8 @@
 It publishes what a robot measures, obeys `/joint_commands` and `/joint_torques`, and stops by itself: on
 `/emergency_stop`, malformed or stale commands, or a lost supervisor heartbeat. With the parameter
 `lockstep` it advances one control step for each command that answers its newest joint state, and publishes
-`/clock`. Faults of its sensors and its body are injected by the parameter `faults`.
+`/clock`. Faults of its sensors and its body are injected by the parameter `faults`; `push.impulse` has it pushed again
+and again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from gaitway.ros.injected_faults import InjectedFaults
 from gaitway.ros.node_main import run_node, steady_s
 from gaitway.ros.robot_bridge import RobotBridge, ServoCommand
 from gaitway.ros.simulated_perception import SimulatedPerception
+from gaitway.ros.simulated_pushes import SimulatedPushes
 from gaitway.safety.faults import COMMANDS, IMU, JOINT_STATES, Fault, Messages, Motors, Push, Sample
 from gaitway.sim import Simulation, get_world
 from gaitway.sim.sensor_noise import Samples, SensorNoise
@@ -59,7 +61,8 @@ class SimulatedRobot(RobotBridge):
                 for quantity, what in _NOISES.items()
             }
         )
-        self._noise_rng = np.random.default_rng()
+        noise_seed = self.fixed("noise.seed", -1, "Seed of the noise; -1 for another one at each start.")
+        self._noise_rng = np.random.default_rng(None if noise_seed < 0 else noise_seed)
         world = get_world(
             self.fixed("world", "flat", "What stands around: flat, obstacles, or a .toml file.")
         )
@@ -91,6 +94,7 @@ class SimulatedRobot(RobotBridge):
         self._perception = SimulatedPerception(self, self.sim, world)
         self._clock_out = self.create_publisher(Clock, "/clock", 1) if self._lockstep else None
         self.create_subscription(Vector3, names.ROBOT_PUSH, self._on_push, names.EVENT)
+        self._pushes = SimulatedPushes(self, self.sim)
         self._faults = InjectedFaults(self, _can_inject, self._on_faults)
         self._faults.begin()
         if self._lockstep:
@@ -182,6 +186,7 @@ class SimulatedRobot(RobotBridge):
 
     def _advance(self, physics_steps: int) -> None:
         self.drive()
+        self._pushes.advance(physics_steps, self.modes.on_gantry)
         if self.sim.step(physics_steps)[0]:
             self.sim.reset()
             self.sim.set_gantry(self.modes.on_gantry, self._lift)

@@ -11,6 +11,7 @@ sensor values that are due arrive, so that they are never stale; a timer only no
 from __future__ import annotations
 
 import functools
+import math
 import traceback
 from collections.abc import Callable
 
@@ -38,6 +39,7 @@ from gaitway.policy.file import policy_sha256
 from gaitway.policy.shipped import find_policy
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
+from gaitway.ros.environment import RosError
 from gaitway.ros.kept_verdicts import kept_verdicts
 from gaitway.ros.node_main import run_node, steady_s, steady_timer
 from gaitway.ros.robot_client import RobotClient
@@ -112,6 +114,12 @@ class PolicyController(LifecycleNode):
                 True,
                 "Whether /cmd_vel is obeyed; otherwise a policy that walks is told to stand.",
             ),
+            (
+                "wait_for_velocity_s",
+                0.0,
+                "In lock-step with an agent: a control step off the gantry waits for a velocity whose stamp is less "
+                "than this before its joint state's [s]; 0 for no waiting; needs use_stamped_vel; read at start.",
+            ),
             ("hears_robot", False, "Whether joint states and IMU data have come; set by the node."),
             ("last_error", "", "Why the newest lifecycle transition failed; empty if it did not."),
         ):
@@ -123,10 +131,17 @@ class PolicyController(LifecycleNode):
         self.create_subscription(JointState, names.JOINT_STATES, self._on_joint_state, names.SENSOR_IN)
         self.create_subscription(Bool, names.EMERGENCY_STOP, self._on_emergency_stop, names.EVENT)
         self.create_subscription(DiagnosticStatus, names.ROBOT_STATE, self._on_robot_state, names.LATCHED)
-        if self.get_parameter("use_stamped_vel").value:
-            self.create_subscription(
-                TwistStamped, names.CMD_VEL, lambda message: self._on_velocity(message.twist), names.COMMAND
+        stamped = self.get_parameter("use_stamped_vel").value
+        wait_s = self.get_parameter("wait_for_velocity_s").value
+        assert isinstance(wait_s, float)
+        if not 0.0 <= wait_s < math.inf or (wait_s and not stamped):
+            raise RosError(
+                f"wait_for_velocity_s must be finite and not negative, and with use_stamped_vel; got {wait_s}"
             )
+        self._wait_ns = round(wait_s * 1e9)
+        self._velocity_ns: int | None = None
+        if stamped:
+            self.create_subscription(TwistStamped, names.CMD_VEL, self._on_stamped_velocity, names.COMMAND)
         else:
             self.create_subscription(Twist, names.CMD_VEL, self._on_velocity, names.COMMAND)
         steady_timer(self, _SENSOR_TIMEOUT_S / 2, self._watch_sensors)
@@ -258,7 +273,25 @@ class PolicyController(LifecycleNode):
     def _on_velocity(self, message: Twist) -> None:
         if self._velocity is not None and self.get_parameter("accept_velocities").value:
             request = np.array([message.linear.x, message.linear.y, message.angular.z])
-            self._velocity.request(request, steady_s())
+            self._velocity.request(request, self._velocity_s())
+
+    def _on_stamped_velocity(self, message: TwistStamped) -> None:
+        self._velocity_ns = messages.nanoseconds(message.header.stamp)
+        self._on_velocity(message.twist)
+        if self._wait_ns:
+            self._step_if_due()
+
+    def _velocity_s(self) -> float:
+        """Now, by the clock that velocities run out by: in lock-step with their sender that of the robot [s]."""
+        if self._wait_ns and self._joint_state is not None:
+            return 1e-9 * messages.nanoseconds(self._joint_state.header.stamp)
+        return steady_s()
+
+    def _awaits_velocity(self, newest_ns: int) -> bool:
+        """Whether a control step has to wait for the agent that this controller is in lock-step with."""
+        if not self._wait_ns or self._held:
+            return False
+        return self._velocity_ns is None or newest_ns - self._velocity_ns >= self._wait_ns
 
     def _note_hearing(self, complete: bool) -> None:
         """Say so when the second of the two sensors is heard for the first time."""
@@ -284,6 +317,7 @@ class PolicyController(LifecycleNode):
             spec = self._runtime.spec
             self._runtime.reset()
             self._velocity = spec.command and VelocityCommand(spec.command, spec.step_dt)
+            self._velocity_ns = None
 
     def _step_if_due(self) -> None:
         """Take a control step once both sensors have reached its time."""
@@ -292,7 +326,7 @@ class PolicyController(LifecycleNode):
         assert self._runtime is not None
         stamp_ns = messages.nanoseconds(self._joint_state.header.stamp)
         newest_ns = min(stamp_ns, messages.nanoseconds(self._imu.header.stamp))
-        if newest_ns < self._due_ns - _EARLY_NS:
+        if newest_ns < self._due_ns - _EARLY_NS or self._awaits_velocity(newest_ns):
             return
         step_ns = round(self._runtime.spec.step_dt * 1e9)
         late = not self._due_ns or newest_ns - self._due_ns > step_ns
@@ -321,7 +355,7 @@ class PolicyController(LifecycleNode):
                 joint_vel,
                 messages.imu_quat_w(imu),
                 messages.imu_ang_vel(imu),
-                self._velocity.step(steady_s()) if self._velocity else None,
+                self._velocity.step(self._velocity_s()) if self._velocity else None,
             ).joint_pos_target
         result = self._guard.filter(wanted, joint_pos, joint_vel)
         if result.joint_pos_target is None:

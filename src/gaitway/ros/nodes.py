@@ -63,6 +63,10 @@ NODES = {
         "gaitway.ros.agents.ml_agent:MlAgent",
         "runs a learned model of any of the usual libraries",
     ),
+    "q_learning_agent": (
+        "gaitway.ros.agents.q_learning_agent:QLearningAgent",
+        "learns by Q-learning which way to walk so as to stay upright",
+    ),
     "walk_to": ("gaitway.ros.walk_to:WalkTo", "walks to a point by sending /cmd_vel"),
 }
 """Entry point and summary by name."""

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: play demo test check docs accept-01 accept-02 accept-03 accept-04 clean
+.PHONY: play demo test check docs accept-01 accept-02 accept-03 accept-04 accept-05 clean
 
 play: .venv/.play
 	$(BIN)/gaitway play h23_walk
@@ -35,6 +35,9 @@ accept-03: .venv/.bench
 
 accept-04: .venv/.bench
 	$(BIN)/python benchmarks/accept_04.py
+
+accept-05: .venv/.bench
+	$(BIN)/python benchmarks/accept_05.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -66,7 +66,7 @@ def write_results() -> None:
     """Write the page."""
     parts = [
         "# Measured results",
-        "Written by `make accept-01` to `accept-04` from their records in `docs/results/`, which hold more "
+        "Written by `make accept-01` to `accept-05` from their records in `docs/results/`, which hold more "
         "figures, the commit, the machine and the versions.",
         *demo_section(),
         *task_speed_section(),
@@ -81,6 +81,9 @@ def write_results() -> None:
         *navigate_section(),
         *memory_section(),
         *false_stops_section(),
+        *q_learning_section(),
+        *messages_section(),
+        *inference_section(),
     ]
     write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
     write_fault_table()
@@ -419,6 +422,73 @@ def false_stops_section() -> list[str]:
         table(["walking and standing, with noise and pushes", "false stops (aim: 0)", ""], rows),
         machine_line([*batches, *sittings]),
     ]
+
+
+def q_learning_section() -> list[str]:
+    """What the agent of Q-learning learned, beside each of its actions alone."""
+    runs = records("accept-05-q-learning-*.json")
+    if not runs:
+        return []
+    names = list(runs[0]["evaluations"])
+    rows = [
+        [
+            str(run["seed"]),
+            f"{run['learning']['ticks']:,} in {run['learning']['seconds'] / 60:.0f} min",
+            *(f"{each['mean_return']:.1f} ({each['falls']})" for each in run["evaluations"].values()),
+            "yes" if run["beats_best_action"] else "no",
+        ]
+        for run in runs
+    ]
+    means = {name: [run["evaluations"][name]["mean_return"] for run in runs] for name in names}
+    rows.append(["mean", "", *(f"{statistics.fmean(means[name]):.1f}" for name in names), ""])
+    impulse = math.hypot(*runs[0]["pushes"]["push.impulse"])
+    return [
+        "## Q-learning over ROS 2",
+        f"`q_learning_agent` in lock-step with the walking robot, which is pushed by {impulse:g} N s from one side every "
+        f"{runs[0]['pushes']['push.every_s']:g} s. Mean return of {runs[0]['evaluations']['learned']['episodes']} episodes "
+        f"of {runs[0]['episode_ticks']} ticks (and falls): of what was learned, without exploration, and of each action "
+        "alone.",
+        table(["seed", "ticks", *names, "beats the best action (aim: all)"], rows),
+        machine_line(runs),
+    ]
+
+
+def messages_section() -> list[str]:
+    """Latency and CPU of the nodes."""
+    parts = []
+    for run in records("accept-05-bench-ros.json"):
+        aims = run["aims"]
+        rows = [
+            [label, "", f"{run[key]['p50']:.2f} / {run[key]['p99']:.2f}"]
+            for key, label in (
+                ("chain_ms", "joint state to its command, p50 / p99 [ms]"),
+                ("bare_ms", "bare messages there and back, p50 / p99 [ms]"),
+            )
+        ]
+        rows += [
+            ["onnxruntime alone [ms]", "", f"{run['inference_ms']:.2f}"],
+            ["`messages_vs_bare`", f"at most {aims['messages_vs_bare']:g}", f"{run['messages_vs_bare']:.2f}"],
+        ]
+        for name, share in run["cpu"].items():
+            rows.append([f"CPU of {name} [cores]", f"at most {aims['cpu']:g}", f"{share:.2f}"])
+        for name, share in run["cpu_bare"].items():
+            rows.append([f"CPU of {name} [cores]", "", f"{share:.2f}"])
+        parts += ["## `gaitway bench ros`", table(["", "aim", "measured"], rows), machine_line([run])]
+    return parts
+
+
+def inference_section() -> list[str]:
+    """A control step beside a raw call of its network."""
+    parts = []
+    for run in records("accept-05-bench-policy.json"):
+        parts += [
+            "## `gaitway bench policy`",
+            f"A control step of `{run['policy']}`: p50 {run['step_us']['p50']:.1f} us, p99 {run['step_us']['p99']:.1f} us; "
+            f"onnxruntime alone {run['raw_us']['p50']:.1f} and {run['raw_us']['p99']:.1f} us; ratio of the medians "
+            f"{run['ratio']:.2f} (aim: at most {run['aim']:g}; {run['steps']:,} steps in turn).",
+            machine_line([run]),
+        ]
+    return parts
 
 
 def machine_line(measured: list[dict[str, Any]]) -> str:

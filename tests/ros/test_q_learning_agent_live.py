@@ -86,7 +86,7 @@ def test_learns_in_lockstep_keeps_its_table_and_goes_on_from_it(tmp_path: Path) 
         heard.statuses.clear()
         with running_agent(tmp_path / "second.log", NAME, *arguments):
             heard.learn(robot, last + 40)
-        assert f"{table}: learned from {last} ticks" in (tmp_path / "second.log").read_text()
+        assert f"{table}: learned from {last} ticks so far" in (tmp_path / "second.log").read_text()
         first = heard.statuses[0]
         assert first["ticks"] >= last
         np.testing.assert_allclose(first["epsilon"], 0.8 * max(0.0, 1.0 - first["ticks"] / 400), atol=1e-9)

@@ -48,6 +48,8 @@ _FALLS = ("tilt", "height", "base_angular_velocity")
 class QLearningAgent(LifecycleNode):
     """Keeps the newest joint state and IMU data; where both have reached a tick's time, the learner chooses."""
 
+    _made = False
+
     def __init__(self) -> None:
         super().__init__("q_learning_agent")
         robot = get_robot(
@@ -71,6 +73,7 @@ class QLearningAgent(LifecycleNode):
         )
         self._learner = self._make_learner()
         self._saved_ticks = self._learner.ticks
+        self._made = True
         autostart = self._fixed("autostart", True, "Whether to configure and activate at start.")
         kind = TwistStamped if self._stamped else Twist
         self._cmd_vel = self.create_lifecycle_publisher(kind, "cmd_vel", names.COMMAND)
@@ -158,16 +161,13 @@ class QLearningAgent(LifecycleNode):
                     f"{found.grid.bins}; the parameters ask for {', '.join(meaning)} with bins {table.grid.bins}"
                 )
             table.value[:], table.visits[:] = found.value, found.visits
-        learner = BalanceLearner(
+        return BalanceLearner(
             table,
             exploration,
             explore_ticks=self._count("explore_ticks", 10, "Longest stretch of a random action.", 1, 1000),
             learns=bool(self._fixed("learn", True, "Whether to learn and explore, or do the best known.")),
             seed=self._count("seed", 0, "Of exploration.", 0, 2**31 - 1),
         )
-        origin = self._path if learner.ticks else "a new table"
-        self.get_logger().info(f"{origin}: learned from {learner.ticks} ticks, epsilon {learner.epsilon:.2f}")
-        return learner
 
     # Lifecycle
 
@@ -185,8 +185,9 @@ class QLearningAgent(LifecycleNode):
         return super().on_deactivate(state)
 
     def destroy_node(self) -> None:
-        """Write the table too."""
-        self._save()
+        """Write the table too, where the node got so far as to have one."""
+        if self._made:
+            self._save()
         super().destroy_node()
 
     def _save(self) -> None:
@@ -265,9 +266,15 @@ class QLearningAgent(LifecycleNode):
             if not self._in_episode:
                 self._in_episode = True
                 self._episodes += 1
+                if self._episodes == 1:
+                    self._say_where_from()
             action = self._learner.choose(obs, reward)
             self._send(self._velocities[action], stamp)
             self._say(stamp, ACTIONS[action], tilt, reward)
+
+    def _say_where_from(self) -> None:
+        learned, epsilon = self._learner.ticks, self._learner.epsilon
+        self.get_logger().info(f"{self._path}: learned from {learned} ticks so far, epsilon {epsilon:.2f}")
 
     def _cut_off(self) -> None:
         self._learner.begin()

@@ -289,7 +289,7 @@ class PolicyController(LifecycleNode):
 
     def _awaits_velocity(self, newest_ns: int) -> bool:
         """Whether a control step has to wait for the agent that this controller is in lock-step with."""
-        if not self._wait_ns or self._held:
+        if not self._wait_ns or self._robot_mode != RobotMode.ACTIVE.value:
             return False
         return self._velocity_ns is None or newest_ns - self._velocity_ns >= self._wait_ns
 

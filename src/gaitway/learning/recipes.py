@@ -23,7 +23,7 @@ RECIPES: dict[tuple[str, str], TrainConfig] = {
         task="walk",
         env_steps=32_000_000,
         num_envs=512,
-        settings=PPOConfig(rollout_steps=24, epochs=3, minibatches=8, init_std=0.6),
+        settings=PPOConfig(rollout_steps=24, epochs=2, minibatches=8, init_std=0.6),
     ),
 }
 """By task and algorithm. What is not here is trained with the defaults."""

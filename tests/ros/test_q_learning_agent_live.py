@@ -21,7 +21,7 @@ from tests.ros.agent_process import GAITWAY, running_agent
 
 NAME = "q_learning_agent"
 PUSHED = ["push.impulse:=[0.0, 45.0, 0.0]", "push.first_s:=1.0", "push.every_s:=1.0"]
-"""So hard from the left that no way to walk withstands it for long."""
+"""So hard, towards its left, that no way to walk withstands it for long."""
 
 
 @dataclass

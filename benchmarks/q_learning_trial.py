@@ -58,6 +58,8 @@ class Episodes:
     length: int = 0
     """Ticks of the episode under way."""
     sum: float = 0.0
+    stops: int = 0
+    """Falls that the guard found before the agent."""
     fell: bool = False
 
     def __post_init__(self) -> None:
@@ -84,9 +86,12 @@ class Episodes:
         client = self.launch.client
         self.length, self.sum, self.fell = 0, 0.0, False
         robot.stand_up()
-        if not client.spin_until(lambda: self.ended, _SILENT_S):
+        if not client.spin_until(lambda: self.ended or robot.stopped, _SILENT_S):
             self.launch.check()
             raise SystemExit(f"error: no end of an episode within {_SILENT_S:g} s")
+        if not self.ended:  # the guard found it falling before the agent did; a robot that is stopped falls
+            self.stops += 1
+            self.fell, self.sum = True, self.sum - 1.0
         self.returns.append(self.sum)
         self.falls += self.fell
 
@@ -107,6 +112,7 @@ def trial(seed: int) -> dict[str, Any]:
             "seconds": steady_s() - started_s,
             "episodes": len(episodes.returns),
             "falls": episodes.falls,
+            "stops": episodes.stops,
             "returns": episodes.returns,
         }
         learned = QTable.load(table)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import UInt64
 
-from gaitway.ros import names
+from gaitway.ros import messages, names
 from gaitway.ros.environment import RosError
 from gaitway.ros.launching import Launch
 from gaitway.ros.node_main import steady_s
@@ -68,10 +69,18 @@ class LockstepRobot:
         self._launch = launch
         self._heartbeat = launch.client.node.create_publisher(UInt64, names.SAFETY_HEARTBEAT, names.EVENT)
         self._beat = 0
+        self.stopped = False
+        """Whether the robot is stopped, as where the controller's guard found a falling robot beyond its limits."""
+        launch.client.node.create_subscription(
+            DiagnosticStatus, names.ROBOT_STATE, self._on_state, names.LATCHED
+        )
         launch.client.start_control(launch.check)
 
+    def _on_state(self, message: DiagnosticStatus) -> None:
+        self.stopped = messages.values_of(message).get("stopped") == "True"
+
     def stand_up(self, is_active: Callable[[], bool] = lambda: True) -> None:
-        """Hang the robot up in its home pose, and let it go.
+        """Hang the robot up in its home pose, end a stop in the supervisor's place, and let the robot go.
 
         Args:
             is_active: waits until this holds, for example that an agent has begun.
@@ -93,4 +102,7 @@ class LockstepRobot:
                 self._launch.check()
                 if steady_s() > end_s:
                     raise
+                if self.stopped:
+                    client.trigger(names.ROBOT_CLEAR_STOP)
+                    client.start_control(self._launch.check)
         client.spin_until(is_active, _TRY_S)

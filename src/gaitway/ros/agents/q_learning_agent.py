@@ -82,7 +82,8 @@ class QLearningAgent(LifecycleNode):
         self._joint_state: JointState | None = None
         self._sent: Twist | TwistStamped | None = None
         self._ticked_ns, self._due_ns = -1, 0
-        self._robot_active, self._interrupted, self._falling = False, True, False
+        self._robot_active, self._interrupted = False, True
+        self._falling, self._fallen = False, False
         self._active, self._in_episode = False, False
         self._episodes, self._falls = 0, 0
         self.create_subscription(Imu, "imu/data", self._on_imu, names.SENSOR_IN)
@@ -229,8 +230,8 @@ class QLearningAgent(LifecycleNode):
             return
         stamp_ns = messages.nanoseconds(self._joint_state.header.stamp)
         newest_ns = min(stamp_ns, messages.nanoseconds(self._imu.header.stamp))
-        if newest_ns < self._due_ns - 2 * self._period_ns:
-            self._due_ns = newest_ns  # a clock that was set back, or another robot
+        if not self._in_episode or newest_ns < self._due_ns - 2 * self._period_ns:
+            self._due_ns = newest_ns  # an episode begins at once; or a clock was set back
         if newest_ns < self._due_ns - _EARLY_NS or not (self._robot_active or self._in_episode):
             return
         late = newest_ns - self._due_ns > self._period_ns
@@ -254,15 +255,17 @@ class QLearningAgent(LifecycleNode):
         stamp = joint_state.header.stamp
         if self._in_episode and fell:
             self._learner.fail(obs, reward)
-            self._in_episode = False
+            self._in_episode, self._fallen = False, True
             self._falls += 1
             self._say(stamp, "fell", tilt, reward)
             self._send((0.0, 0.0, 0.0), stamp)
             return
         if self._interrupted or late:  # the robot may have been put back meanwhile
             self._cut_off()
-            self._interrupted, reward = False, math.nan
-        if self._robot_active and (self._in_episode or (not fell and tilt < self._reward.fall_tilt / 2.0)):
+            self._interrupted, self._fallen, reward = False, False, math.nan
+        if tilt < self._reward.fall_tilt / 2.0:
+            self._fallen = False  # it has recovered by itself
+        if self._robot_active and not (fell or self._fallen):
             if not self._in_episode:
                 self._in_episode = True
                 self._episodes += 1

@@ -10,13 +10,23 @@ import pytest
 from gaitway.policy.shipped import find_policy
 from gaitway.robots import h23
 from gaitway.ros import RosError, names
-from gaitway.ros.fault_trial import BLEND_S, FaultTrials
+from gaitway.ros.fault_trial import BLEND_S, FaultTrials, SpoiledTrialError, Trial
 from gaitway.ros.launching import launch_policy
 from gaitway.ros.robot_bridge import ServoCommand
 from gaitway.ros.simulated_robot import LimitWitness
-from gaitway.safety.faults import find_fault
+from gaitway.safety.faults import Fault, find_fault
 
 ROBOT = h23()
+
+
+def run(trials: FaultTrials, fault: Fault) -> Trial:
+    """One trial; a robot that is stopped before its fault comes says nothing of it, and is begun with anew."""
+    for _ in range(2):
+        try:
+            return trials.run(fault)
+        except SpoiledTrialError:
+            trials.make_active()
+    return trials.run(fault)
 
 
 def test_injected_faults_are_tolerated_or_stop_the_robot_for_their_own_reason(tmp_path: Path) -> None:
@@ -29,7 +39,7 @@ def test_injected_faults_are_tolerated_or_stop_the_robot_for_their_own_reason(tm
             ("command_jump", "supervisor: command_jump"),
             ("rogue_torques", "supervisor: command_publishers_"),
         ):
-            trial = trials.run(find_fault(name))
+            trial = run(trials, find_fault(name))
             assert trial.observed == find_fault(name).expected.value
             assert trial.latched is not False
             assert trial.commands_outside_limits == 0

@@ -164,7 +164,7 @@ def _stall(robot: Robot) -> None:
     [
         (_swap, "home pose", "left_hip_pitch_joint and left_knee_joint seem exchanged"),
         (_flip_knee, "home pose", "left_knee_joint seems to have the wrong sign"),
-        (_swap, "observation joint_pos_rel", "left_knee_joint"),
+        (_beyond, "observation joint_pos_rel", "left_knee_joint"),
         (_nan, "joint values", "left_knee_joint"),
         (_beyond, "joint limits", "left_knee_joint is 0.200 rad beyond"),
         (_degrees_per_second, "joints at rest", "left_knee_joint"),

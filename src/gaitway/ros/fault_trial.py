@@ -33,6 +33,10 @@ _LATCH_S = 0.25
 _RESET_S = 5.0
 
 
+class SpoiledTrialError(RosError):
+    """The robot was stopped before its fault came."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """What came of one fault."""
@@ -84,7 +88,8 @@ class FaultTrials:
         """One trial, after which the robot is active again unless a process was killed.
 
         Raises:
-            RosError: the robot stopped before the fault, or could not be made active again.
+            SpoiledTrialError: the robot stopped before the fault.
+            RosError: it could not be made active again.
         """
         client, injector = self._launch.client, self._injector
         injector.prepare(fault)
@@ -92,7 +97,7 @@ class FaultTrials:
         client.spin_for(_SETTLE_S)
         if self._mode != RobotMode.ACTIVE.value:
             client.spin_for(0.1)  # until all have said why
-            raise RosError("stopped before {}: {}, {}".format(fault.name, *self._detected()))
+            raise SpoiledTrialError("stopped before {}: {}, {}".format(fault.name, *self._detected()))
         outside = self._outside_limits()
         self._steering = not (isinstance(fault.cause, Publisher) and fault.cause.falls_silent_s is not None)
         injector.inject(fault)

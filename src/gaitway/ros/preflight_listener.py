@@ -17,6 +17,8 @@ from gaitway.ros.node_main import steady_s
 from gaitway.ros.robot_client import RobotClient
 from gaitway.safety.preflight import Readings, Stream
 
+_DRAIN_S = 0.3
+
 Heard = tuple[float, float]
 """When a message came: on the steady and on the wall clock [s]."""
 
@@ -74,6 +76,7 @@ class PreflightListener:
             on_progress: told the share that is over.
         """
         positional = self._positional_joints()
+        self.client.spin_for(_DRAIN_S)  # what waited while the robot was asked is not late on its account
         self._window = window = _Window()
         started_s = steady_s()
         while (elapsed_s := steady_s() - started_s) < seconds:

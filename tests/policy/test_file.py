@@ -10,6 +10,7 @@ from onnx import numpy_helper
 
 from gaitway.policy import PolicyError, PolicySpec, check_binding, differences, load_policy
 from gaitway.policy.file import replay, replay_difference
+from gaitway.policy.shipped import find_policy
 from gaitway.robots import h23
 from tests.policy.editing import edited
 
@@ -189,3 +190,9 @@ def test_every_difference_to_another_robot_is_listed(runtime) -> None:
         "SHA-256",
     ):
         assert part in message
+
+
+def test_a_policy_file_says_nothing_of_the_folders_that_it_was_made_in(toy_policy: Path) -> None:
+    for path in (toy_policy, find_policy("h23_walk")):
+        assert b"site-packages" not in path.read_bytes()
+        assert b".py" not in path.read_bytes()

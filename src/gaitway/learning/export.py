@@ -142,6 +142,14 @@ def _to_onnx(network: torch.nn.Module, spec: PolicySpec) -> bytes:
         )
     assert program is not None
     model = program.model_proto
+    for part in (
+        model.graph,
+        *model.graph.node,
+        *model.graph.value_info,
+        *model.graph.input,
+        *model.graph.output,
+    ):
+        del part.metadata_props[:]  # the exporter notes where on this machine's disk each operation stands
     onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
     onnx.checker.check_model(model)
     return model.SerializeToString()

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gaitway.ros.environment import stay_on_this_host
 from tests.host_stalls import LiveReruns
 
-# Killed processes leave shared memory behind, so tests talk over UDP on a domain of their own.
 os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
+stay_on_this_host()
 
 
 def pytest_configure(config: pytest.Config) -> None:

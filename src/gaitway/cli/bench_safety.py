@@ -23,7 +23,8 @@ from gaitway.policy.shipped import find_policy
 from gaitway.progress import ProgressBar, progress_bar
 from gaitway.robots import get_robot
 from gaitway.ros import RosError, require_ros
-from gaitway.safety.faults import FAULTS, Fault, ProcessLoss, Response, find_fault
+from gaitway.ros.environment import stay_on_this_host
+from gaitway.safety.faults import FAULTS, Fault, Response, find_fault
 
 if TYPE_CHECKING:
     from gaitway.ros.fault_trial import Trial
@@ -59,7 +60,7 @@ class BenchSafety:
         if self.runs < 1:
             raise GaitwayError("--runs must be at least 1")
         require_ros()
-        isolate(faults)
+        isolate()
         host = subprocess.Popen(
             [sys.executable, "-m", "gaitway.ros.host_timer"], stdout=subprocess.PIPE, text=True
         )
@@ -130,12 +131,10 @@ class BenchSafety:
                         return
 
 
-def isolate(faults: Sequence[Fault]) -> None:
-    """Keep to a ROS domain of this host that no robot listens in, and from what killed processes leave behind."""
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+def isolate() -> None:
+    """Keep to a ROS domain of this host that no robot listens in."""
+    stay_on_this_host()
     os.environ["ROS_DOMAIN_ID"] = str(random.randint(1, 101))
-    if any(isinstance(fault.cause, ProcessLoss) for fault in faults):
-        os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")  # no shared memory
 
 
 def summary(fault: Fault, trials: Sequence[Trial], spoiled: Sequence[str]) -> dict[str, Any]:

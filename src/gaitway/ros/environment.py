@@ -7,8 +7,18 @@ import importlib.util
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from gaitway.errors import GaitwayError
+
+
+_LOOPBACK = Path(__file__).with_name("loopback.xml")
+_USERS_CHOICE = (
+    "ROS_AUTOMATIC_DISCOVERY_RANGE",
+    "ROS_LOCALHOST_ONLY",
+    "FASTDDS_DEFAULT_PROFILES_FILE",
+    "FASTRTPS_DEFAULT_PROFILES_FILE",
+)
 
 
 class RosError(GaitwayError):
@@ -53,7 +63,7 @@ def find_ros() -> RosInstallation:
 
 
 def require_ros() -> None:
-    """Make sure that nodes can run, and keep their discovery on this host unless the user said otherwise.
+    """Make sure that nodes can run, and keep them on this host unless the user said otherwise.
 
     Raises:
         RosError: there is no ROS 2, or two that would mix; the message says what to do.
@@ -61,7 +71,23 @@ def require_ros() -> None:
     found = find_ros()
     if found.problem is not None:
         raise RosError(f"ROS 2 cannot be used: {found.problem}")
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    if not any(name in os.environ for name in _USERS_CHOICE):
+        stay_on_this_host()
+
+
+def stay_on_this_host() -> None:
+    """Have this process and those it starts speak to nobody beyond this host; before rclpy is initialised.
+
+    With Fast DDS by the profile `loopback.xml`. rmw_fastrtps ignores the transports of a profile where the discovery
+    range is LOCALHOST, hence the range SYSTEM_DEFAULT, which for Fast DDS is what the profile says.
+    """
+    for name in _USERS_CHOICE:
+        os.environ.pop(name, None)
+    if os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
+        os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(_LOOPBACK)
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SYSTEM_DEFAULT"
+    else:
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 
 def _version(package: str) -> str | None:

@@ -18,7 +18,7 @@ from gaitway.learning.sac import SACConfig
 from gaitway.learning.td3 import TD3Config
 
 RECIPES: dict[tuple[str, str], TrainConfig] = {
-    ("stand", "ppo"): TrainConfig(task="stand", settings=PPOConfig(target_kl=0.01, init_std=0.6)),
+    ("stand", "ppo"): TrainConfig(task="stand", settings=PPOConfig(target_kl=0.01, init_std=0.3)),
     ("walk", "ppo"): TrainConfig(
         task="walk",
         env_steps=32_000_000,

@@ -19,10 +19,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from acceptance import RESULTS
 from rich.console import Console
 from rich.table import Table
 
-from acceptance import RESULTS
 from gaitway.files import write_atomically
 from gaitway.machine import describe_machine, describe_versions
 from gaitway.progress import progress_bar

@@ -11,7 +11,6 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from gaitway.dashboard.comparison import group_runs, read_runs, render_comparison
 from gaitway.errors import GaitwayError
 from gaitway.files import write_atomically
 
@@ -40,6 +39,12 @@ class CompareCommand:
 
     def run(self) -> None:
         """Compare, write the picture and print."""
+        from gaitway.dashboard.comparison import (  # takes long to import
+            group_runs,
+            read_runs,
+            render_comparison,
+        )
+
         if not self.runs:
             raise GaitwayError("name at least one run: gaitway compare RUN RUN ...")
         runs, figure = read_runs(self.runs, self.figure, self.against)

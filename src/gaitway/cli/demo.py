@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from gaitway.cli.eval import evaluation_figures
-from gaitway.dashboard import render_demo_report
 from gaitway.data import Recording
 from gaitway.errors import GaitwayError
 from gaitway.files import write_atomically
@@ -197,6 +196,8 @@ def _checks(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _write(report: dict[str, Any], trained: TrainResult, recording: Recording, out: Path) -> None:
+    from gaitway.dashboard import render_demo_report  # takes long to import
+
     pictures, problem = [], None
     try:
         pictures = render_pictures(report["train"]["robot"], recording.picture_qpos)

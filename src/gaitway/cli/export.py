@@ -9,8 +9,6 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from gaitway.dashboard import render_training_report
-from gaitway.dashboard.run_report import training_report
 from gaitway.files import write_atomically
 from gaitway.learning import export_run
 from gaitway.progress import progress_bar
@@ -45,6 +43,9 @@ class ExportCommand:
             f"{self.episodes} robots upright; ONNX and torch differ by at most {result.max_abs_difference:.1e}"
         )
         if self.report:
+            from gaitway.dashboard import render_training_report  # takes long to import
+            from gaitway.dashboard.run_report import training_report
+
             report, curve = training_report(self.run_dir, result.evaluation.figures())
             write_atomically(path.with_suffix(".html"), render_training_report(report, curve))
             write_atomically(path.with_suffix(".json"), json.dumps({**report, "curve": curve}) + "\n")

@@ -10,7 +10,6 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from gaitway.dashboard.run_report import write_run_report
 from gaitway.learning import PPO, RECIPES, CheckpointError, TrainConfig, TrainResult, recipe, train
 from gaitway.learning.gymnasium_tasks import PREFIX
 from gaitway.learning.record import read_config
@@ -37,6 +36,8 @@ class TrainCommand:
 
     def run(self) -> None:
         """Train, report, and say what came of it."""
+        from gaitway.dashboard.run_report import write_run_report  # takes long to import
+
         config = self.config
         run_dir = self.out or default_folder(config.task, self.algo, str(config.seed))
         if config.algo != self.algo:  # the settings are those of the run that is resumed

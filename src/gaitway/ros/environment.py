@@ -11,7 +11,6 @@ from pathlib import Path
 
 from gaitway.errors import GaitwayError
 
-
 _LOOPBACK = Path(__file__).with_name("loopback.xml")
 _USERS_CHOICE = (
     "ROS_AUTOMATIC_DISCOVERY_RANGE",

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from scipy.stats import binomtest
 
 from gaitway import rotation
 from gaitway.policy import Envelope, ObservationStatistics, PolicyBatch
@@ -103,6 +102,8 @@ def begin_episodes(act: Act, robots: np.ndarray | None = None) -> None:
 
 def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     """95 % Wilson score interval of a share (Wilson 1927)."""
+    from scipy.stats import binomtest  # takes long to import
+
     interval = binomtest(successes, count).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 

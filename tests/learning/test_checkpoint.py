@@ -95,7 +95,7 @@ def test_a_checkpoint_of_another_format_is_refused_and_left_alone(
     monkeypatch.setattr("gaitway.learning.checkpoint.FORMAT", 99)
     path = Checkpoints(tmp_path).save(checkpoint(100))
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match=r"was written by Gaitway .* in format 99; .* reads format 2"):
+    with pytest.raises(CheckpointError, match=r"was written by Gaitway .* in format 99; .* reads format 3"):
         load_checkpoint(tmp_path)
     path.write_bytes(safetensors.torch.save({"a": torch.zeros(1)}, metadata={"gaitway": '{"env_steps": 1}'}))
     with pytest.raises(CheckpointError, match="written by an older Gaitway in format 1"):

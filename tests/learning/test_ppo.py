@@ -64,7 +64,21 @@ def test_the_normalizer_has_the_mean_and_variance_of_all_it_saw() -> None:
 def _algorithm(seed: int = 3) -> PPO:
     torch.set_num_threads(1)
     env = VectorEnv(get_task("stand"), h23(), 16, seed=seed)
-    return PPO(PPOConfig(hidden=(32,), rollout_steps=8), env, seed)
+    return PPO(PPOConfig(hidden=(32,), rollout_steps=8, decay_steps=1000), env, seed)
+
+
+def test_steps_shrink_to_a_tenth_and_stay_there() -> None:
+    env = VectorEnv(get_task("stand"), h23(), 4, seed=0)
+    config = PPOConfig(hidden=(8,), rollout_steps=10, target_kl=None, learning_rate=1e-3, decay_steps=80)
+    algorithm = PPO(config, env, seed=0)
+    learning_rates = [algorithm.iterate()["learning_rate"] for _ in range(4)]
+    np.testing.assert_allclose(learning_rates, [1e-3, 0.55e-3, 1e-4, 1e-4])
+
+
+def test_the_divergence_that_is_steered_to_shrinks_likewise() -> None:
+    algorithm = _algorithm()
+    kl = [algorithm.iterate()["kl"] for _ in range(40)]
+    assert np.mean(kl[-10:]) < 0.5 * np.mean(kl[2:6])
 
 
 def test_goes_on_from_a_saved_state_to_the_same_bits() -> None:

@@ -22,7 +22,7 @@ from gaitway.learning.replay import Replay
 from gaitway.learning.replay_chunks import Chunk, append_chunk, load_chunks, remove_chunks
 from gaitway.learning.sealed import DamagedFileError, seal, unseal
 
-FORMAT = 2
+FORMAT = 3
 """Rises when older checkpoints can no longer be continued."""
 
 _KEPT = 2

@@ -59,6 +59,9 @@ class ProximalConfig:
     target_kl: float | None = 0.02
     """KL divergence to the policy of the rollout that the learning rate is steered to after each gradient step; None
     keeps the learning rate as it is. With more than some twenty gradient steps to a rollout, steering swings."""
+    decay_steps: int | None = None
+    """Environment steps over which `target_kl`, or the learning rate where that is kept, falls linearly to a tenth; None
+    keeps it. Large steps find a good policy soon, small ones keep the last policy from being a poor one by chance."""
     discount: float = 0.99
     """Discount per control step."""
     gae_lambda: float = 0.95
@@ -81,6 +84,8 @@ class ProximalConfig:
         for name in ("learning_rate", "target_kl", "clip", "init_std", "max_grad_norm"):
             if (value := getattr(self, name)) is not None and not value > 0.0:
                 raise GaitwayError(f"{name} must be above 0; got {getattr(self, name)}")
+        if self.decay_steps is not None and self.decay_steps < 1:
+            raise GaitwayError(f"decay_steps must be at least 1; got {self.decay_steps}")
         for name in ("discount", "gae_lambda"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise GaitwayError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
@@ -119,6 +124,7 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
             self.policy = self._make_policy(obs_size, privileged_size, action_size, mirror)
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, fused=True)
         self.learning_rate = config.learning_rate
+        self._env_steps = 0
         critic_size = obs_size + privileged_size
         self.rollout = Rollout.empty(config.rollout_steps, env.num_envs, critic_size, action_size)
         obs, infos = env.reset(seed=seed, options={"desynchronize": True})
@@ -135,6 +141,7 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
         with one_thread():
             metrics, final_obs = self._collect()
         metrics |= self._learn(final_obs)
+        self._env_steps += self.steps_per_iteration
         self.policy.normalizer.update(self.rollout.critic_obs.flatten(0, 1))
         return metrics
 
@@ -145,13 +152,14 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
         tensors["critic_obs"] = self.critic_obs
         tensors["episodes"] = torch.from_numpy(self.episodes.running)
         tensors["generator"] = self.generator.get_state()
-        return tensors, {"learning_rate": self.learning_rate}
+        return tensors, {"learning_rate": self.learning_rate, "env_steps": self._env_steps}
 
     def load_state_dict(self, tensors: dict[str, torch.Tensor], values: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
         self.policy.load_state_dict(below("policy.", tensors))
         load_optimizer_state("optimizer.", self.optimizer, tensors)
-        self.learning_rate = values["learning_rate"]
+        self._set_learning_rate(values["learning_rate"])
+        self._env_steps = values["env_steps"]
         if load_env_state(self.env, tensors):
             self._load_episodes(tensors)
         self.generator.set_state(tensors["generator"])
@@ -234,6 +242,8 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
 
     def _learn(self, final_obs: FinalObs) -> dict[str, float]:
         config = self.config
+        if config.target_kl is None:
+            self._set_learning_rate(self._step_size() * config.learning_rate)
         samples, old_std = self._samples(final_obs)
         losses = [
             self._update(minibatch, old_std)
@@ -273,7 +283,7 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
         std = self.policy.log_std.exp()
         kl = mean_kl_divergence(batch.mean, old_std, mean.detach(), std.detach())
         if config.target_kl is not None:
-            self._steer_learning_rate(float(kl), config.target_kl)
+            self._steer_learning_rate(float(kl), self._step_size() * config.target_kl)
 
         ratio = (log_density(mean, std, batch.action) - batch.log_prob).exp()
         clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
@@ -287,11 +297,19 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
         self.optimizer.step()
         return torch.stack([policy_loss.detach(), value_loss.detach(), kl])
 
+    def _step_size(self) -> float:
+        """How large steps are now: 1 at the beginning, a tenth after `decay_steps`."""
+        steps = self.config.decay_steps
+        return 1.0 if steps is None else 1.0 - 0.9 * min(1.0, self._env_steps / steps)
+
     def _steer_learning_rate(self, kl: float, target: float) -> None:
         if kl > 2.0 * target:
-            self.learning_rate = max(1e-5, self.learning_rate / 1.5)
+            self._set_learning_rate(max(1e-5, self.learning_rate / 1.5))
         elif 0.0 < kl < 0.5 * target:
-            self.learning_rate = min(1e-2, self.learning_rate * 1.5)
+            self._set_learning_rate(min(1e-2, self.learning_rate * 1.5))
+
+    def _set_learning_rate(self, learning_rate: float) -> None:
+        self.learning_rate = learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
 

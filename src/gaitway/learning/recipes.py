@@ -18,7 +18,9 @@ from gaitway.learning.sac import SACConfig
 from gaitway.learning.td3 import TD3Config
 
 RECIPES: dict[tuple[str, str], TrainConfig] = {
-    ("stand", "ppo"): TrainConfig(task="stand", settings=PPOConfig(target_kl=0.01, init_std=0.3)),
+    ("stand", "ppo"): TrainConfig(
+        task="stand", settings=PPOConfig(decay_steps=TrainConfig.env_steps, init_std=0.6)
+    ),
     ("walk", "ppo"): TrainConfig(
         task="walk",
         env_steps=32_000_000,

@@ -1,11 +1,12 @@
 """The measurements of issue 4: exact resume, memory, and every algorithm beside Stable-Baselines3.
 
 Each piece takes under twenty minutes on two cores, or ends before and goes on when it is run again: runs are resumed,
-and those of the reference are cached by version and machine.
+and those that are over have a record in `docs/results/curves/`, by version and machine.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import subprocess
 import sys
@@ -21,10 +22,11 @@ from acceptance import ROOT, accept
 from kill_trials import differences, kill_trial
 from memory_growth import measure_growth
 from navigate_trial import trial_arguments, trial_figures
-from reference import reference_run
+from reference import Curve, kept_run, reference_run
 from scipy.stats import bootstrap
 
 from gaitway.cli.train import TrainCommand, default_for
+from gaitway.learning import TrainConfig
 from gaitway.learning.checkpoint import load_checkpoint
 from gaitway.learning.trainer import make_algorithm, make_environment
 
@@ -177,7 +179,7 @@ def compare(comparison: Comparison) -> dict[str, Any]:
             reference_run(
                 comparison.reference, comparison.env_id, seed, env_steps=reference_steps,
                 eval_every=reference_steps // EVALUATIONS, eval_episodes=EVAL_EPISODES, num_envs=comparison.num_envs,
-                settings=comparison.settings, cache=RUNS / "reference",
+                settings=comparison.settings,
             )
         )  # fmt: skip
         if time.monotonic() > deadline and seed < comparison.seeds:
@@ -198,21 +200,32 @@ def compare(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def our_curve(comparison: Comparison, seed: int, deadline: float) -> list[dict[str, float]]:
+def our_curve(comparison: Comparison, seed: int, deadline: float) -> Curve:
     """The evaluations of one training of ours, which is resumed where it was stopped."""
-    folder = RUNS / comparison.name / f"seed-{seed}"
     arguments = [
         f"gymnasium:{comparison.env_id}", "--algo", comparison.algo, "--env-steps", str(comparison.env_steps),
         "--seed", str(seed), "--eval-episodes", str(EVAL_EPISODES), *comparison.ours,
     ]  # fmt: skip
     iterations = max(1, round(comparison.eval_every / steps_per_iteration(arguments)))
-    sitting([*arguments, "--eval-every", str(iterations)], folder, deadline)
-    return [row for row in load_checkpoint(folder).values["curve"] if "eval/return" in row]
+    arguments += ["--eval-every", str(iterations)]
+    config = dataclasses.asdict(described(arguments))
+
+    def measure(name: str) -> Curve:
+        folder = RUNS / name
+        sitting(arguments, folder, deadline)
+        return [row for row in load_checkpoint(folder).values["curve"] if "eval/return" in row]
+
+    return kept_run(f"gaitway-{comparison.name}-{seed}", {"config": config}, measure)["curve"]
+
+
+def described(arguments: list[str]) -> TrainConfig:
+    """The training that arguments of `gaitway train` describe."""
+    return tyro.cli(TrainCommand, args=arguments, default=default_for(arguments)).config
 
 
 def steps_per_iteration(arguments: list[str]) -> int:
     """Environment steps of one iteration of the training that arguments describe."""
-    config = tyro.cli(TrainCommand, args=arguments, default=default_for(arguments)).config
+    config = described(arguments)
     env = make_environment(config)
     return make_algorithm(config, env).steps_per_iteration
 
@@ -234,9 +247,7 @@ def sitting(arguments: list[str], folder: Path, deadline: float) -> None:
         sys.exit(code)
 
 
-def judged(
-    ours: list[list[dict[str, float]]], theirs: list[list[dict[str, float]]], threshold: float
-) -> dict[str, Any]:
+def judged(ours: list[Curve], theirs: list[Curve], threshold: float) -> dict[str, Any]:
     """The last evaluations and the times to a return, over seeds.
 
     Args:
@@ -268,7 +279,7 @@ def judged(
     }
 
 
-def time_to(curve: list[dict[str, float]], threshold: float) -> float:
+def time_to(curve: Curve, threshold: float) -> float:
     """Seconds of learning at the first evaluation at or above a return; infinite where there is none."""
     return next((row["seconds"] for row in curve if row["eval/return"] >= threshold), np.inf)
 

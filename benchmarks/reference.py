@@ -1,4 +1,4 @@
-"""Stable-Baselines3 on a Gymnasium task, each run once for a version and a machine."""
+"""Stable-Baselines3 on a Gymnasium task, and records of learning curves, one for a version and a machine."""
 
 from __future__ import annotations
 
@@ -6,15 +6,48 @@ import hashlib
 import importlib.metadata
 import json
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from acceptance import RESULTS, commit
 from gymnasium import spaces
 
 from gaitway.files import write_atomically
 from gaitway.machine import describe_machine
 from gaitway.tasks.evaluation import EVALUATION_SEED
+
+CURVES = RESULTS / "curves"
+VERSIONS = ("stable-baselines3", "torch", "mujoco", "numpy")
+
+Curve = list[dict[str, float]]
+"""Rows of `env_steps`, `seconds` of learning without evaluations, and `eval/return`."""
+
+
+def kept_run(name: str, what: dict[str, Any], measure: Callable[[str], Curve]) -> dict[str, Any]:
+    """A run's record: from the repository where it was measured with these versions on this kind of machine, or else new.
+
+    So a table is measured in as many sittings, and from as many checkouts, as it takes.
+
+    Args:
+        name: begins the record's name.
+        what: everything that decides the curve, but for the code; the record holds the commit of that.
+        measure: runs it; is told the record's name, which no run of other settings has.
+    """
+    versions = {package: importlib.metadata.version(package) for package in VERSIONS}
+    machine = {fact: value for fact, value in describe_machine().items() if fact != "date"}
+    key = hashlib.sha256(json.dumps([what, versions, machine], sort_keys=True).encode()).hexdigest()[:12]
+    path = CURVES / f"{name}-{key}.json"
+    if not path.exists():
+        measured_commit = commit()
+        curve = [
+            {column: row[column] for column in ("env_steps", "seconds", "eval/return")}
+            for row in measure(path.stem)
+        ]
+        record = {**what, "commit": measured_commit, "versions": versions, "machine": machine, "curve": curve}
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, json.dumps(record) + "\n")
+    return json.loads(path.read_text())
 
 
 def reference_run(
@@ -27,9 +60,8 @@ def reference_run(
     eval_episodes: int,
     num_envs: int,
     settings: dict[str, Any],
-    cache: Path,
 ) -> dict[str, Any]:
-    """The curve of one training, from the cache where it was measured with this version on this kind of machine.
+    """The record of one training of the reference, with its `settings`, `versions` and `curve`.
 
     Args:
         algo: its class in Stable-Baselines3 or sb3-contrib, such as "PPO".
@@ -40,25 +72,12 @@ def reference_run(
         eval_episodes: episodes of each, without exploration.
         num_envs: environments, in this process.
         settings: arguments of the algorithm; `action_noise_std` stands for normal noise on actions.
-        cache: folder of the records.
-
-    Returns:
-        `settings`, `versions` and `curve`: rows of `env_steps`, `seconds` of learning without evaluations, and
-        `eval/return`.
     """
     what = {
         "algo": algo, "env_id": env_id, "seed": seed, "env_steps": env_steps, "eval_every": eval_every,
         "eval_episodes": eval_episodes, "num_envs": num_envs, "settings": settings,
     }  # fmt: skip
-    versions = {name: importlib.metadata.version(name) for name in ("stable-baselines3", "torch", "mujoco")}
-    machine = {name: value for name, value in describe_machine().items() if name != "date"}
-    key = hashlib.sha256(json.dumps([what, versions, machine], sort_keys=True).encode()).hexdigest()[:16]
-    path = cache / f"{algo}-{env_id}-{seed}-{key}.json"
-    if not path.exists():
-        curve = _train(**what)
-        record = {**what, "versions": versions, "machine": machine, "curve": curve}
-        write_atomically(path, json.dumps(record, indent=2) + "\n")
-    return json.loads(path.read_text())
+    return kept_run(f"{algo}-{env_id}-{seed}", what, lambda _: _train(**what))
 
 
 def _train(

@@ -124,7 +124,7 @@ def test_a_failure_is_final_where_the_host_kept_time_or_no_test_is_live(pytester
             pytest.xfail("known")
         """
     counts, result = outcomes(
-        pytester, test_robot_live=text.format(stall_s=0.01), test_algebra=text.format(stall_s=1.0)
+        pytester, test_robot_live=text.format(stall_s=0.04), test_algebra=text.format(stall_s=1.0)
     )
     assert counts == {"failed": 2, "passed": 2, "skipped": 2, "xfailed": 2}
     assert "HostStalled" not in result.stdout.str()

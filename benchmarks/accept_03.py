@@ -1,16 +1,20 @@
 """The measurements of issue 4: exact resume, memory, and every algorithm beside Stable-Baselines3.
 
 Each piece takes under twenty minutes on two cores, or ends before and goes on when it is run again: runs are resumed,
-and those that are over have a record in `docs/results/curves/`, by version and machine.
+and those that are over have a record in `docs/results/curves/`, by version and machine. Pieces that compare may be run
+beside one another, as many as there are cores.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -68,6 +72,8 @@ class Comparison:
     """How many times shorter the wall time to it should be; 0 where nothing is asked for."""
     ours: tuple[str, ...] = ()
     """Arguments of `gaitway train` beside the recipe's."""
+    threads: int = 1
+    """Of ours. The reference has one, and is no faster with two where ours has more."""
     num_envs: int = 1
     """Environments of the reference."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -102,7 +108,7 @@ OFF_POLICY = {  # the same on both sides: exploration, widths, and one update pe
 PENDULUM = (
     Comparison(
         algo="ppo", reference="PPO", env_id="Pendulum-v1", env_steps=200_000, seeds=5, threshold=-200.0, faster=4.0,
-        ours=("--discount", "0.9"), num_envs=4, settings=PPO_PENDULUM,
+        ours=("--discount", "0.9"), threads=2, num_envs=4, settings=PPO_PENDULUM,
     ),
     Comparison(
         algo="recurrent_ppo", reference="RecurrentPPO", env_id="Pendulum-v1", env_steps=100_000, seeds=5,
@@ -125,6 +131,7 @@ COMPARISONS = (
     *(
         Comparison(
             algo="ppo", reference="PPO", env_id=env_id, env_steps=500_000, seeds=3, threshold=threshold, faster=4.0,
+            threads=2,
         )
         for env_id, threshold in (("Hopper-v5", 1000.0), ("HalfCheetah-v5", 1000.0), ("Humanoid-v5", 350.0))
     ),
@@ -175,13 +182,14 @@ def compare(comparison: Comparison) -> dict[str, Any]:
         ours.append(our_curve(comparison, seed, deadline))
         if time.monotonic() > deadline:
             sys.exit(f"{comparison.name}: {seed} of {comparison.seeds} seeds of ours; run it again to go on")
-        theirs.append(
-            reference_run(
-                comparison.reference, comparison.env_id, seed, env_steps=reference_steps,
-                eval_every=reference_steps // EVALUATIONS, eval_episodes=EVAL_EPISODES, num_envs=comparison.num_envs,
-                settings=comparison.settings,
-            )
-        )  # fmt: skip
+        with machine(whole=False):
+            theirs.append(
+                reference_run(
+                    comparison.reference, comparison.env_id, seed, env_steps=reference_steps,
+                    eval_every=reference_steps // EVALUATIONS, eval_episodes=EVAL_EPISODES,
+                    num_envs=comparison.num_envs, settings=comparison.settings,
+                )
+            )  # fmt: skip
         if time.monotonic() > deadline and seed < comparison.seeds:
             sys.exit(f"{comparison.name}: {seed} of {comparison.seeds} seeds; run it again to go on")
     return {
@@ -193,6 +201,7 @@ def compare(comparison: Comparison) -> dict[str, Any]:
         "reference_versions": theirs[0]["versions"],
         "reference_settings": comparison.settings,
         "reference_num_envs": comparison.num_envs,
+        "threads": comparison.threads,
         "our_arguments": list(comparison.ours),
         "threshold": comparison.threshold,
         "faster_aim": comparison.faster,
@@ -204,7 +213,8 @@ def our_curve(comparison: Comparison, seed: int, deadline: float) -> Curve:
     """The evaluations of one training of ours, which is resumed where it was stopped."""
     arguments = [
         f"gymnasium:{comparison.env_id}", "--algo", comparison.algo, "--env-steps", str(comparison.env_steps),
-        "--seed", str(seed), "--eval-episodes", str(EVAL_EPISODES), *comparison.ours,
+        "--seed", str(seed), "--eval-episodes", str(EVAL_EPISODES), "--sim-threads", str(comparison.threads),
+        "--torch-threads", str(comparison.threads), *comparison.ours,
     ]  # fmt: skip
     iterations = max(1, round(comparison.eval_every / steps_per_iteration(arguments)))
     arguments += ["--eval-every", str(iterations)]
@@ -212,10 +222,20 @@ def our_curve(comparison: Comparison, seed: int, deadline: float) -> Curve:
 
     def measure(name: str) -> Curve:
         folder = RUNS / name
-        sitting(arguments, folder, deadline)
+        with machine(whole=comparison.threads > 1):
+            sitting(arguments, folder, deadline)
         return [row for row in load_checkpoint(folder).values["curve"] if "eval/return" in row]
 
     return kept_run(f"gaitway-{comparison.name}-{seed}", {"config": config}, measure)["curve"]
+
+
+@contextmanager
+def machine(*, whole: bool) -> Iterator[None]:
+    """Wait for the machine, to have it alone or to share it with others that take one core."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with open(RUNS / "machine.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if whole else fcntl.LOCK_SH)
+        yield
 
 
 def described(arguments: list[str]) -> TrainConfig:

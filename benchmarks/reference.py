@@ -61,7 +61,7 @@ def reference_run(
     num_envs: int,
     settings: dict[str, Any],
 ) -> dict[str, Any]:
-    """The record of one training of the reference, with its `settings`, `versions` and `curve`.
+    """The record of one training of the reference on one thread, with its `settings`, `versions` and `curve`.
 
     Args:
         algo: its class in Stable-Baselines3 or sb3-contrib, such as "PPO".
@@ -85,6 +85,7 @@ def _train(
     settings: dict[str, Any],
 ) -> list[dict[str, float]]:  # fmt: skip
     import stable_baselines3
+    import torch
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.evaluation import evaluate_policy
@@ -121,6 +122,7 @@ def _train(
         import sb3_contrib  # pyright: ignore[reportMissingImports]
 
         algorithm = getattr(sb3_contrib, algo)
+    torch.set_num_threads(1)
     policy = "MlpLstmPolicy" if algo == "RecurrentPPO" else "MlpPolicy"
     settings = dict(settings)
     if std := settings.pop("action_noise_std", None):

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from gaitway.errors import GaitwayError
 from gaitway.learning import PPO, PPOConfig, recipe
-from gaitway.learning.trainer import make_algorithm, make_robots
+from gaitway.learning.trainer import make_algorithm, make_robots, set_arithmetic
 from gaitway.machine import describe_machine, describe_versions
 from gaitway.policy.shipped import shipped_policies
 from gaitway.progress import progress_bar
@@ -95,7 +95,7 @@ def measure_task(task: str, repetitions: int) -> dict[str, Any]:
     """
     config = recipe(task)
     init = shipped_policies().get(f"{config.robot}_{task}")
-    torch.set_num_threads(config.torch_threads)
+    set_arithmetic(config)
     env = make_robots(config)
     algorithm = make_algorithm(replace(config, init=init and str(init)), env)
     assert isinstance(algorithm, PPO)

@@ -231,6 +231,8 @@ class OffPolicy(Algorithm[Networks], Generic[Config, Networks]):
 
 def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     """Step the optimiser's parameters against their gradient; that of others is not computed."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward(inputs=optimizer.param_groups[0]["params"])
+    parameters = optimizer.param_groups[0]["params"]
+    for parameter in parameters:  # what zero_grad does, without its profiling
+        parameter.grad = None
+    loss.backward(inputs=parameters)
     optimizer.step()

@@ -129,6 +129,12 @@ def check_measured(task: Task) -> None:
         )
 
 
+def set_arithmetic(config: TrainConfig) -> None:
+    """Let torch compute in this process as a training does; before anything of it is made."""
+    torch.set_num_threads(config.torch_threads)
+    torch.set_flush_denormal(True)  # idle units' moments in Adam decay to them, and they are slow
+
+
 def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainResult:
     """Train to the config's budget, to its target, or to Ctrl-C, which ends the iteration, saves and returns.
 
@@ -147,7 +153,7 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
         check_same_run(config, run_dir)
     elif (run_dir / "run.json").exists():
         raise CheckpointError(f"{run_dir} holds a run already; add --resume, or name another folder")
-    torch.set_num_threads(config.torch_threads)
+    set_arithmetic(config)
     training = _Training(replace(config, init=None) if resume else config, run_dir)
     if resume:
         training.restore()

@@ -108,11 +108,11 @@ OFF_POLICY = {  # the same on both sides: exploration, widths, and one update pe
 PENDULUM = (
     Comparison(
         algo="ppo", reference="PPO", env_id="Pendulum-v1", env_steps=200_000, seeds=5, threshold=-200.0, faster=4.0,
-        ours=("--discount", "0.9"), threads=2, num_envs=4, settings=PPO_PENDULUM,
+        ours=("--discount", "0.9", "--decay-steps", "200000"), threads=2, num_envs=4, settings=PPO_PENDULUM,
     ),
     Comparison(
         algo="recurrent_ppo", reference="RecurrentPPO", env_id="Pendulum-v1", env_steps=100_000, seeds=5,
-        threshold=-300.0, faster=0.0, ours=("--discount", "0.9"), num_envs=4, settings=PPO_PENDULUM,
+        threshold=-300.0, faster=0.0, ours=("--discount", "0.9", "--decay-steps", "100000"), num_envs=4, settings=PPO_PENDULUM,
     ),
     *(
         Comparison(

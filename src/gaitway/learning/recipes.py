@@ -45,7 +45,14 @@ for _task in ("navigate", "navigate_walking"):
     )
 RECIPES["walk_rough", "ppo"] = replace(RECIPES["walk", "ppo"], task="walk_rough")
 
-_PROXIMAL = {"rollout_steps": 256, "epochs": 10, "minibatches": 8, "learning_rate": 1e-3, "target_kl": None}
+_PROXIMAL = {
+    "rollout_steps": 256,
+    "epochs": 10,
+    "minibatches": 8,
+    "learning_rate": 1e-3,
+    "target_kl": None,
+    "decay_steps": 500_000,
+}
 GYMNASIUM: dict[str, TrainConfig] = {
     "ppo": TrainConfig(num_envs=8, env_steps=500_000, settings=PPOConfig(hidden=(64, 64), **_PROXIMAL)),
     "recurrent_ppo": TrainConfig(

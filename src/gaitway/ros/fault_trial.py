@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import deque
 from dataclasses import dataclass
 
@@ -26,7 +27,8 @@ BLEND_S = 0.3
 WALK = (0.4, 0.0, 0.0)
 """What the robot does when the fault comes: vx, vy [m/s] and yaw rate [rad/s]."""
 _STEER_S = 0.05
-_SETTLE_S = 1.2
+_SETTLE_S = (0.8, 1.6)
+"""How long the robot walks before its fault, drawn anew for each, so that it comes at any phase of the gait [s]."""
 _SPEED_WINDOW_S = 0.4
 _LATE_STOP_S = 1.0  # how much longer than allowed a stop is waited for
 _LATCH_S = 0.25
@@ -94,7 +96,7 @@ class FaultTrials:
         client, injector = self._launch.client, self._injector
         injector.prepare(fault)
         self._steering = True
-        client.spin_for(_SETTLE_S)
+        client.spin_for(random.uniform(*_SETTLE_S))
         if self._mode != RobotMode.ACTIVE.value:
             client.spin_for(0.1)  # until all have said why
             raise SpoiledTrialError("stopped before {}: {}, {}".format(fault.name, *self._detected()))

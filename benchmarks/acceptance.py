@@ -76,9 +76,9 @@ def gaitway(*arguments: str, check: bool = True) -> str:
 
 
 def commit() -> str:
-    """The commit measured, marked where files other than results differ from it."""
+    """The commit measured, marked where files other than pages and records differ from it."""
     head = git("rev-parse", "HEAD")
-    changed = git("status", "--porcelain", "--", ".", ":!docs/results", ":!docs/results.md")
+    changed = git("status", "--porcelain", "--", ".", ":!docs")
     return f"{head}-dirty" if changed else head
 
 

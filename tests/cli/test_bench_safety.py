@@ -51,3 +51,11 @@ def test_a_fault_that_is_to_be_tolerated_fails_with_a_stop_and_says_how_often() 
     row = summary(find_fault("joints_permuted"), [GOES_ON, STOP, GOES_ON], [])
     assert not row["passed"]
     assert row["observed"] == "tolerate (2), stop (1)"
+
+
+def test_a_body_that_may_fall_is_stopped_where_it_does_and_left_alone_where_it_stands() -> None:
+    fault = find_fault("all_jammed")
+    row = summary(fault, [STOP, GOES_ON], [])
+    assert row["passed"]
+    assert row["observed"] == "stop (1), tolerate (1)"
+    assert not summary(fault, [replace(STOP, latched=False), GOES_ON], [])["passed"]

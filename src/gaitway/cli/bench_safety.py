@@ -147,11 +147,13 @@ def summary(fault: Fault, trials: Sequence[Trial], spoiled: Sequence[str]) -> di
     """
     reactions = [1e3 * trial.reaction_s for trial in trials if trial.reaction_s is not None]
     allowed_ms = None if fault.allowed_s is None else 1e3 * fault.allowed_s
-    stops = fault.expected is Response.STOP
     outside = sum(trial.commands_outside_limits for trial in trials)
-    latched = all(trial.latched for trial in trials) if stops else None
-    in_time = allowed_ms is None or (bool(reactions) and max(reactions) <= allowed_ms)
-    as_expected = all(trial.observed == fault.expected.value for trial in trials)
+    latched = [trial.latched for trial in trials if trial.latched is not None]
+    in_time = allowed_ms is None or max(reactions, default=0.0) <= allowed_ms
+    allowed = {fault.expected.value}
+    if fault.expected is Response.STOP_IF_FALLING:
+        allowed = {Response.STOP.value, Response.TOLERATE.value}
+    as_expected = all(trial.observed in allowed for trial in trials)
     return {
         "name": fault.name,
         "group": fault.group,
@@ -164,11 +166,11 @@ def summary(fault: Fault, trials: Sequence[Trial], spoiled: Sequence[str]) -> di
         if reactions
         else None,
         "allowed_ms": allowed_ms,
-        "latched": latched,
+        "latched": all(latched) if latched else None,
         "commands_outside_limits": outside,
         "runs": len(trials),
         "spoiled": list(spoiled),
-        "passed": as_expected and in_time and latched is not False and outside == 0,
+        "passed": as_expected and in_time and all(latched) and outside == 0,
         "trials": [asdict(trial) for trial in trials],
     }
 

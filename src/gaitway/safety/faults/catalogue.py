@@ -223,7 +223,10 @@ _ALL = (
     ),
     _body("elbow_jammed", "a joint is jammed", "an elbow, 300 N m s/rad", Motors(joint="left_elbow", drag=300.0)),
     _body("waist_jammed", "a joint is jammed", "the waist, 300 N m s/rad", Motors(joint="waist", drag=300.0)),
-    _body("all_jammed", "all joints are jammed", "300 N m s/rad", Motors(joint="", drag=300.0), _FALL_S),
+    Fault(
+        name="all_jammed", description="all joints are jammed", magnitude="300 N m s/rad",
+        cause=Motors(joint="", drag=300.0), expected=Response.STOP_IF_FALLING, watch_s=4.0,
+    ),
     _body("push_small", "a push from the side", "10 N s", Push(impulse=(0.0, 10.0, 0.0))),
     _body("push_large", "a push from the side", "150 N s", Push(impulse=(0.0, 150.0, 0.0)), _FALL_S),
     # What a broken controller sends

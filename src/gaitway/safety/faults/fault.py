@@ -25,6 +25,8 @@ class Response(enum.Enum):
     """Go on with less: stand where nobody steers any more."""
     STOP = "stop"
     """Damp, and stay so."""
+    STOP_IF_FALLING = "stop if it falls"
+    """Stop a body that falls of it, and go on with one that stands: which of the two, only physics knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,7 @@ class Fault:
     expected: Response
     cause: Cause
     allowed_s: float | None = None
-    """The longest time to damping [s]; None where the robot does not stop."""
+    """The longest time to damping [s]; None where the robot does not stop, or only when it falls."""
     watch_s: float = 1.2
     """How long a robot that is not to stop is watched [s]."""
     max_speed: float | None = None

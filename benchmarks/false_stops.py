@@ -23,6 +23,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
 
 from gaitway import rotation
+from gaitway.cli.bench_safety import isolate
 from gaitway.policy import load_policy
 from gaitway.policy.shipped import find_policy
 from gaitway.progress import progress_bar
@@ -114,6 +115,7 @@ def live(part: int, sitting_s: float = SITTING_S) -> dict[str, Any]:
 
     The processes are started anew after a stop, so that the time is walked in full.
     """
+    isolate()
     rng = np.random.default_rng(FIRST_SEED + part)
     walked_s, stops, periods, latencies, slipped = 0.0, [], [], [], 0
     with progress_bar("live", sitting_s) as bar, host_timer() as lateness:

@@ -76,6 +76,7 @@ def test_one_imu_reading_that_is_not_finite_or_no_rotation_stops() -> None:
     [
         ("tilt", lambda w, t: w.base_motion(tilted(0.9), STILL, t)),
         ("base_angular_velocity", lambda w, t: w.base_motion(UPRIGHT, (0.0, 6.0, 0.0), t)),
+        ("base_yaw_rate", lambda w, t: w.base_motion(UPRIGHT, (0.0, 0.0, -8.0), t)),
         ("joint_velocity", lambda w, t: w.joint_state(NAMES, HOME, changed(REST, 1, 25.0), t)),
         ("joint_position", lambda w, t: w.joint_state(NAMES, changed(HOME, 4, 0.7), REST, t)),
     ],
@@ -492,7 +493,7 @@ def test_no_sequence_of_messages_clears_a_stop(events: list[str]) -> None:
 def test_the_trained_envelope_tightens_the_robots_limits_and_sets_that_of_its_base() -> None:
     def limits(scale: float) -> SupervisorLimits:
         envelope = Envelope(
-            quantile=0.999, joint_vel=(scale * 2.0,) * 23, joint_pos_target_step=(0.1,) * 23,
+            quantile=0.999, joint_vel=(scale * 0.5,) * 23, joint_pos_target_step=(0.1,) * 23,
             base_ang_vel=scale, tilt=scale * 0.15, initial_joint_pos_error=0.05,
         )  # fmt: skip
         return SupervisorLimits.from_robot(ROBOT, 0.02, envelope)
@@ -500,8 +501,9 @@ def test_the_trained_envelope_tightens_the_robots_limits_and_sets_that_of_its_ba
     plain = SupervisorLimits.from_robot(ROBOT, 0.02)
     calm, wild = limits(1.0), limits(100.0)
     assert plain.min_height == pytest.approx(0.5, abs=0.01)
-    assert calm.joint_vel == (6.0,) * 23
+    assert calm.joint_vel == (5.0,) * 23
     assert calm.tilt == pytest.approx(0.45)
-    assert calm.base_ang_vel == pytest.approx(3.0)
+    assert (calm.base_ang_vel, calm.base_yaw_rate) == pytest.approx((3.0, 4.5))
     assert (wild.joint_vel, wild.tilt) == (plain.joint_vel, plain.tilt)
     assert (plain.base_ang_vel, wild.base_ang_vel) == (5.0, 10.0)
+    assert (plain.base_yaw_rate, wild.base_yaw_rate) == (7.5, 15.0)

@@ -36,7 +36,8 @@ _DEFAULT_STEP_DT = 0.02
 _LIMITS = {
     "position_margin_rad": "How far a measured joint may be outside its range [rad].",
     "effort_margin": "How many times its effort limit a measured torque may be.",
-    "base_ang_vel": "Largest angular velocity of the base [rad/s].",
+    "base_ang_vel": "Largest angular velocity of the base about its x and y axes [rad/s].",
+    "base_yaw_rate": "Largest angular velocity of the base about its z axis [rad/s].",
     "tilt": "Largest angle between the base's up axis and the world's [rad].",
     "min_height": "Least height of the base above the lowest foot, by forward kinematics [m].",
     "max_temperature": "Largest temperature of a motor [degrees Celsius].",

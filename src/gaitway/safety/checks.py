@@ -138,7 +138,7 @@ class Checks:
         norm = np.sqrt((base_quat_w * base_quat_w).sum(axis=-1))
         x, y = base_quat_w[..., 1], base_quat_w[..., 2]
         up = 1.0 - 2.0 * (x * x + y * y) / np.maximum(norm * norm, np.finfo(float).tiny)
-        speed = np.sqrt((base_ang_vel_b * base_ang_vel_b).sum(axis=-1))
+        roll_rate, pitch_rate, yaw_rate = np.moveaxis(base_ang_vel_b, -1, 0)
         return [
             Reading("imu_orientation", "norm of the IMU quaternion off one by", np.abs(norm - 1.0), 0.01, "1", 1),
             Reading(
@@ -146,7 +146,11 @@ class Checks:
                 "rad", limits.consecutive,
             ),
             Reading(
-                "base_angular_velocity", "base angular velocity", speed, limits.base_ang_vel,
+                "base_angular_velocity", "base angular velocity", np.hypot(roll_rate, pitch_rate),
+                limits.base_ang_vel, "rad/s", limits.consecutive,
+            ),
+            Reading(
+                "base_yaw_rate", "yaw rate of the base", np.abs(yaw_rate), limits.base_yaw_rate,
                 "rad/s", limits.consecutive,
             ),
         ]  # fmt: skip

@@ -11,8 +11,12 @@ from gaitway.policy import Envelope
 from gaitway.robots import Robot
 
 _ENVELOPE_MARGIN = 3.0
+_JOINT_SPEED_MARGIN = 10.0
+"""Joints that hardly move in walking catch the body after a push, at six times what the envelope's quantile says."""
+_YAW_RATE_SHARE = 1.5
+"""A body that spins about its own axis falls less soon than one that tips over."""
 _MOST_BASE_ANG_VEL = 10.0
-"""Of any policy [rad/s]: a body that turns so fast for four samples is past 45 degrees before a leg can move."""
+"""Of any policy [rad/s]: a body that tips so fast for four samples is past 45 degrees before a leg can move."""
 _EFFORT_MARGIN = 1.2
 _LEAST_HEIGHT_SHARE = 0.65
 _LEAST_RATE_SHARE = 0.8
@@ -36,7 +40,9 @@ class SupervisorLimits:
     effort_margin: float = _EFFORT_MARGIN
     """Measured torques may be this many times the effort limit, which noise and calibration need."""
     base_ang_vel: float = 5.0
-    """Norm of the base angular velocity [rad/s]."""
+    """Angular velocity of the base about its horizontal axes, x and y [rad/s]."""
+    base_yaw_rate: float = 5.0 * _YAW_RATE_SHARE
+    """Angular velocity of the base about its own z axis [rad/s]."""
     tilt: float = math.radians(45.0)
     """Angle between the base's up axis and the world's [rad]."""
     min_height: float = 0.0
@@ -66,7 +72,7 @@ class SupervisorLimits:
 
     @staticmethod
     def from_robot(robot: Robot, step_dt: float, envelope: Envelope | None = None) -> SupervisorLimits:
-        """Limits of the robot, tightened to three times what a policy did in its evaluation.
+        """Limits of the robot, tightened to a multiple of what a policy did in its evaluation.
 
         How fast its base may turn no robot says, so that limit follows the policy both ways.
 
@@ -80,7 +86,7 @@ class SupervisorLimits:
         base_ang_vel, tilt = 5.0, math.radians(45.0)
         if envelope is not None:
             joint_vel = np.minimum(
-                joint_vel, np.maximum(_ENVELOPE_MARGIN * np.array(envelope.joint_vel), 2.0)
+                joint_vel, np.maximum(_JOINT_SPEED_MARGIN * np.array(envelope.joint_vel), 2.0)
             )
             base_ang_vel = min(_MOST_BASE_ANG_VEL, max(_ENVELOPE_MARGIN * envelope.base_ang_vel, 1.0))
             tilt = min(tilt, max(_ENVELOPE_MARGIN * envelope.tilt, math.radians(20.0)))
@@ -91,6 +97,7 @@ class SupervisorLimits:
             joint_pos_target_step=tuple((1.001 * step).tolist()),
             effort_limit=robot.effort_limit,
             base_ang_vel=base_ang_vel,
+            base_yaw_rate=_YAW_RATE_SHARE * base_ang_vel,
             tilt=tilt,
             min_height=_LEAST_HEIGHT_SHARE * robot.home_base_height,
             min_sensor_rate_hz=_LEAST_RATE_SHARE / step_dt,

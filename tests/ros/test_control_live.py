@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +47,18 @@ def test_a_robot_obeys_commands_by_name_in_any_order_and_leaves_the_rest(
         others = [name for name in ROBOT.joint_names if name not in wanted]
         np.testing.assert_allclose(watch.joint_pos(others), [home[name] for name in others], atol=0.12)
         timer.cancel()
+
+
+def test_a_second_launch_is_refused_where_a_robot_runs(toy_policy: Path, tmp_path: Path) -> None:
+    with nodes({"simulated_robot": ["robot:=h23"]}, tmp_path) as (_, watch):
+        watch.wait_for_mode("held")
+        done = subprocess.run(
+            [sys.executable, "-m", "gaitway.cli.main", "launch", toy_policy, "--log-dir", tmp_path / "second"],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "a robot runs in ROS domain" in done.stderr
+    assert not (tmp_path / "second").exists()
 
 
 def _drive(watch: Watcher, robot: StandInRobot, values, stamp_ns: int) -> np.ndarray:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BLEND_S = 1.0
 """Time from the measured pose to the policy's own targets [s]."""
 _READY_S = 20.0
+_OTHERS_S = 0.6  # processes announce themselves twice a second
+_ROBOT = "simulated_robot"
 _END_S = 5.0
 
 
@@ -80,6 +82,8 @@ class Launch:
         rclpy.init()
         try:
             self._client = RobotClient("gaitway_launch", timeout_s=_READY_S)
+            if _ROBOT in self._awaited:
+                self._refuse_second_robot(self._awaited[_ROBOT])
             for name, parameters in self._commands.items():
                 self.start(name, parameters)
                 if name in self._awaited:
@@ -112,6 +116,19 @@ class Launch:
     def process_ids(self) -> dict[str, int]:
         """The operating system's numbers of the processes, by name."""
         return {process.name: process.popen.pid for process in self._processes}
+
+    def _refuse_second_robot(self, service: str) -> None:
+        """Two robots in one domain would hear each other's commands, and stop each other.
+
+        Raises:
+            RosError: a robot offers the service already.
+        """
+        if self.client.wait_for(service, _OTHERS_S):
+            domain = os.environ.get("ROS_DOMAIN_ID", "0")
+            raise RosError(
+                f"a robot runs in ROS domain {domain} already: it offers {service}. End it, or set ROS_DOMAIN_ID to "
+                "another number, such as 1"
+            )
 
     def _wait_for(self, service: str) -> None:
         for _ in range(int(_READY_S / 0.5)):
@@ -238,20 +255,20 @@ def launch_policy(
     robot_argument, policy_argument = f"robot:={robot}", f"policy:={Path(policy).resolve()}"
     controller = "faulty_controller" if faulty_controller else "policy_controller"
     commands = {
-        "simulated_robot": [robot_argument, *robot_parameters],
+        _ROBOT: [robot_argument, *robot_parameters],
         "safety_supervisor": [robot_argument, policy_argument],
         controller: [robot_argument, policy_argument, f"blend_s:={float(blend_s)}"],
     }
     if estimate_odometry:
         from gaitway.ros import names
 
-        commands["simulated_robot"].append(f"odom_topic:={names.ODOM_TRUTH}")
+        commands[_ROBOT].append(f"odom_topic:={names.ODOM_TRUTH}")
         commands["odometry_estimator"] = [robot_argument]
     if (
         stops_dir is not None
     ):  # the last to start is the first to end: it does not record the end of the others
         commands["flight_recorder"] = [f"folder:={stops_dir.resolve()}"]
-    awaited = {"simulated_robot": "/robot/activate", "safety_supervisor": "/safety_supervisor/reset"}
+    awaited = {_ROBOT: "/robot/activate", "safety_supervisor": "/safety_supervisor/reset"}
     return Launch(commands, log_dir, awaited, optional=("flight_recorder",))
 
 

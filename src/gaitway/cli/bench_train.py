@@ -20,7 +20,7 @@ from rich.table import Table
 
 from gaitway.errors import GaitwayError
 from gaitway.learning import PPO, PPOConfig, recipe
-from gaitway.learning.trainer import make_algorithm, make_robots, set_arithmetic
+from gaitway.learning.trainer import arithmetic, make_algorithm, make_robots
 from gaitway.machine import describe_machine, describe_versions
 from gaitway.policy.shipped import shipped_policies
 from gaitway.progress import progress_bar
@@ -95,22 +95,22 @@ def measure_task(task: str, repetitions: int) -> dict[str, Any]:
     """
     config = recipe(task)
     init = shipped_policies().get(f"{config.robot}_{task}")
-    set_arithmetic(config)
-    env = make_robots(config)
-    algorithm = make_algorithm(replace(config, init=init and str(init)), env)
-    assert isinstance(algorithm, PPO)
-    replay = Replay(env.sim)
-    algorithm.iterate()
-    samples = algorithm.steps_per_iteration
-    seconds, bare_seconds, parts = [], [], []
-    with progress_bar(f"bench train {task}", repetitions) as bar:
-        for repetition in range(repetitions):
-            parts.append(_timed_iteration(algorithm, env))
-            seconds.append(parts[-1]["whole"])
-            with replay.record():
-                algorithm.iterate()
-            bare_seconds.append(replay.run())
-            bar.update(repetition + 1)
+    with arithmetic(config):
+        env = make_robots(config)
+        algorithm = make_algorithm(replace(config, init=init and str(init)), env)
+        assert isinstance(algorithm, PPO)
+        replay = Replay(env.sim)
+        algorithm.iterate()
+        samples = algorithm.steps_per_iteration
+        seconds, bare_seconds, parts = [], [], []
+        with progress_bar(f"bench train {task}", repetitions) as bar:
+            for repetition in range(repetitions):
+                parts.append(_timed_iteration(algorithm, env))
+                seconds.append(parts[-1]["whole"])
+                with replay.record():
+                    algorithm.iterate()
+                bare_seconds.append(replay.run())
+                bar.update(repetition + 1)
     ratios = [bare / ours for bare, ours in zip(bare_seconds, seconds, strict=True)]
     return {
         "task": task,

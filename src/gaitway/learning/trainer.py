@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -129,10 +131,15 @@ def check_measured(task: Task) -> None:
         )
 
 
-def set_arithmetic(config: TrainConfig) -> None:
-    """Let torch compute in this process as a training does; before anything of it is made."""
+@contextmanager
+def arithmetic(config: TrainConfig) -> Iterator[None]:
+    """Let torch compute as a training does, from before anything of it is made."""
     torch.set_num_threads(config.torch_threads)
-    torch.set_flush_denormal(True)  # idle units' moments in Adam decay to them, and they are slow
+    torch.set_flush_denormal(True)  # idle units' moments in Adam decay to denormals, and those are slow
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainResult:
@@ -153,20 +160,20 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
         check_same_run(config, run_dir)
     elif (run_dir / "run.json").exists():
         raise CheckpointError(f"{run_dir} holds a run already; add --resume, or name another folder")
-    set_arithmetic(config)
-    training = _Training(replace(config, init=None) if resume else config, run_dir)
-    if resume:
-        training.restore()
-    _write_beginning(config, training)
-    try:
-        if not resume:
-            training.save()  # so that a run killed early can go on too
-        training.run()
-    except OSError as error:
-        raise GaitwayError(
-            f"cannot write to {run_dir}: {error.strerror or error}; its last checkpoint is whole"
-        ) from error
-    return training.result()
+    with arithmetic(config):
+        training = _Training(replace(config, init=None) if resume else config, run_dir)
+        if resume:
+            training.restore()
+        _write_beginning(config, training)
+        try:
+            if not resume:
+                training.save()  # so that a run killed early can go on too
+            training.run()
+        except OSError as error:
+            raise GaitwayError(
+                f"cannot write to {run_dir}: {error.strerror or error}; its last checkpoint is whole"
+            ) from error
+        return training.result()
 
 
 class _Training:

@@ -148,8 +148,8 @@ def summary(fault: Fault, trials: Sequence[Trial], spoiled: Sequence[str]) -> di
     reactions = [1e3 * trial.reaction_s for trial in trials if trial.reaction_s is not None]
     allowed_ms = None if fault.allowed_s is None else 1e3 * fault.allowed_s
     outside = sum(trial.commands_outside_limits for trial in trials)
-    latched = [trial.latched for trial in trials if trial.latched is not None]
-    in_time = allowed_ms is None or max(reactions, default=0.0) <= allowed_ms
+    latched = [trial.latched for trial in trials if trial.observed == Response.STOP.value]
+    in_time = allowed_ms is None or (bool(reactions) and max(reactions) <= allowed_ms)
     allowed = {fault.expected.value}
     if fault.expected is Response.STOP_IF_FALLING:
         allowed = {Response.STOP.value, Response.TOLERATE.value}

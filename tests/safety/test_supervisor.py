@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gaitway.policy import Envelope
 from gaitway.robots import h23
-from gaitway.safety import SafetyError, Supervisor, SupervisorLimits
+from gaitway.safety import SafetyError, Supervisor, SupervisorLimits, limit_targets
+from gaitway.safety.checks import Checks
 
 ROBOT = h23()
 NAMES = ROBOT.joint_names
@@ -133,6 +134,38 @@ def test_a_command_that_jumps_or_leaves_the_range_stops_at_once() -> None:
         watch.command(NAMES, target, 0.02)
         assert watch.stop is not None
         assert watch.stop.check == check
+
+
+def test_a_joint_that_is_knocked_away_may_take_its_target_with_it_but_not_be_thrown_further() -> None:
+    ankle = NAMES.index("left_ankle_pitch_joint")
+    for step, stops in ((-0.8, False), (0.8, True)):
+        watch = supervisor()
+        watch.joint_state(NAMES, HOME, REST, 0.0)
+        watch.command(NAMES, changed(HOME, ankle, 0.4), 0.0)
+        watch.joint_state(NAMES, changed(HOME, ankle, -0.5), REST, 0.02)
+        watch.command(NAMES, changed(HOME, ankle, 0.4 + step), 0.02)
+        assert (watch.stop is not None) == stops
+
+
+def test_no_target_that_a_guard_lets_through_is_a_jump_however_the_joints_are_knocked_about() -> None:
+    rng, limits = np.random.default_rng(3), SupervisorLimits.from_robot(ROBOT, 0.02)
+    checks, size = Checks(limits), (1000, 23)
+    previous = np.tile(HOME, (1000, 1))
+    further = 0
+    for _ in range(50):
+        joints = (
+            np.clip(HOME + rng.normal(0.0, 0.5, size), ROBOT.position_lower, ROBOT.position_upper),
+            rng.normal(0.0, 10.0, size),
+        )
+        wanted = HOME + rng.normal(0.0, 1.0, size)
+        target, _, invalid = limit_targets(limits.guard, wanted, previous, *joints, 0.02)
+        target[invalid] = math.nan
+        [jump] = [each for each in checks.command(target, previous, joints) if each.check == "command_jump"]
+        assert (jump.value <= jump.limit).all()
+        further += int((np.abs(target - previous) > np.array(limits.joint_pos_target_step)).sum())
+        previous = target
+        previous[invalid] = joints[0][invalid]
+    assert further > 1000
 
 
 def test_a_jump_stops_as_long_as_a_command_counts_as_fresh() -> None:

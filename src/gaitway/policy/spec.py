@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -114,15 +113,6 @@ class Envelope:
     """Angle between the base's up axis and the world's [rad]."""
     initial_joint_pos_error: float
     """Largest distance of a joint from its home position at the start of an episode [rad]."""
-
-    def reordered(self, joints: Sequence[str], wanted: Sequence[str]) -> Envelope:
-        """The envelope of joints that are in the order `joints`, in the order `wanted`."""
-        order = [list(joints).index(name) for name in wanted]
-        return replace(
-            self,
-            joint_vel=tuple(self.joint_vel[i] for i in order),
-            joint_pos_target_step=tuple(self.joint_pos_target_step[i] for i in order),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

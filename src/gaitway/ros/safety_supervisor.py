@@ -20,7 +20,7 @@ from std_msgs.msg import Bool, Float64MultiArray, UInt64
 from std_srvs.srv import Trigger
 
 from gaitway import rotation
-from gaitway.policy import check_binding, load_policy
+from gaitway.policy import adapted, check_binding, load_policy
 from gaitway.policy.shipped import find_policy
 from gaitway.robots import Robot, get_robot
 from gaitway.ros import messages, names
@@ -81,8 +81,8 @@ class SafetySupervisor(Node):
         if path:
             spec = load_policy(find_policy(path)).spec
             check_binding(spec, robot)
-            step_dt = spec.step_dt
-            envelope = spec.envelope.reordered(spec.robot.joint_names, robot.joint_names)
+            robot = adapted(robot, spec.robot)
+            step_dt, envelope = spec.step_dt, spec.envelope
         self._mounting_inverse = rotation.conjugate(np.array(robot.imu.quat))
         limits = self._configured(SupervisorLimits.from_robot(robot, step_dt, envelope))
         required = [name for name in required if name]  # ROS 2 cannot pass an empty list

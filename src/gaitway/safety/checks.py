@@ -11,11 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gaitway.safety.guard import forced_step
 from gaitway.safety.supervisor_limits import SupervisorLimits
 
 Height = Callable[[np.ndarray, np.ndarray], Any]
 """Height of the base above the lowest foot [m], shape (...), from joint positions in the limits' order, shape
 (..., num_joints), and the base's orientation (wxyz), shape (..., 4)."""
+
+Joints = tuple[np.ndarray, np.ndarray]
+"""Measured positions [rad] and velocities [rad/s] in the limits' order. Shapes (..., num_joints)."""
 
 Values = Any
 """A number for each robot: an array of shape (...), or one number."""
@@ -74,9 +78,9 @@ class Checks:
         """
         self.limits = limits
         self._height = height
-        self._lower, self._upper = np.array(limits.position_limit).T
+        self._lower, self._upper = limits.guard.lower, limits.guard.upper
         self._joint_vel = np.array(limits.joint_vel)
-        self._effort = np.array(limits.effort_limit)
+        self._effort = limits.guard.effort
         self._target_step = np.array(limits.joint_pos_target_step)
 
     def joint_state(
@@ -155,12 +159,18 @@ class Checks:
             ),
         ]  # fmt: skip
 
-    def command(self, target: np.ndarray, previous: np.ndarray | None) -> list[Reading]:
+    def command(
+        self, target: np.ndarray, previous: np.ndarray | None, joints: Joints | None = None
+    ) -> list[Reading]:
         """Judge joint targets.
+
+        A target may step by its limit from where the one before has to go at once, by the Guard's limits above its rate:
+        a joint that is knocked away takes its target with it, or the servo would ask for more than its motor has.
 
         Args:
             target: [rad], NaN where a joint has none. Shape (..., num_joints).
             previous: those of the command before, NaN where there was none; None for no command before.
+            joints: the newest measured; None where none is known, and then nothing forces a target on.
         """
         outside = np.maximum(self._lower - target, target - self._upper)
         outside = np.where(np.isnan(target), -np.inf, outside)
@@ -174,11 +184,14 @@ class Checks:
         if previous is not None:
             unset = np.isnan(target) | np.isnan(previous)
             step = np.where(unset, 0.0, np.abs(target - previous))
-            longest = (step / self._target_step).argmax(axis=-1)
+            allowed = np.broadcast_to(self._target_step, step.shape)
+            if joints is not None:
+                allowed = allowed + np.where(unset, 0.0, forced_step(self.limits.guard, previous, *joints))
+            longest = (step / allowed).argmax(axis=-1)
             readings.append(
                 Reading(
-                    "command_jump", "step of the target of {joint}", _at(step, longest),
-                    self._target_step[longest], "rad", 1, longest,
+                    "command_jump", "step of the target of {joint}", _at(step, longest), _at(allowed, longest),
+                    "rad", 1, longest,
                 )
             )  # fmt: skip
         return readings

@@ -13,6 +13,7 @@ pose with which commands begin, and a low-pass filter, both before the limits, w
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ from gaitway.robots import Robot
 
 LIMITS = ("hard_position", "effort", "velocity", "rate", "soft_position")
 """The limits, most important first."""
+
+_Interval = tuple[np.ndarray, np.ndarray]
 
 
 class SafetyError(GaitwayError):
@@ -94,20 +97,9 @@ def limit_targets(
         order of LIMITS, shape (len(LIMITS), n, num_joints), bool; and the joints that have no valid target
         (their value means nothing), shape (n, num_joints), bool.
     """
-    # The servo asks for kp (target - q) - kd dq. Bounds on that torque are bounds on the target; a joint
-    # without stiffness has no such bound.
-    stiff = limits.stiffness > 0.0
-    kp = np.where(stiff, limits.stiffness, 1.0)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all measure meets nothing
-        neutral = joint_pos + limits.damping * joint_vel / kp
-    reach = limits.effort / kp
     step = limits.rate * step_dt
-    too_fast_up = (joint_vel > limits.velocity) & stiff
-    too_fast_down = (joint_vel < -limits.velocity) & stiff
     intervals = (
-        (limits.lower, limits.upper),
-        (np.where(stiff, neutral - reach, -np.inf), np.where(stiff, neutral + reach, np.inf)),
-        (np.where(too_fast_down, neutral, -np.inf), np.where(too_fast_up, neutral, np.inf)),
+        *_intervals_above_rate(limits, joint_pos, joint_vel),
         (previous - step, previous + step),
         (limits.soft_lower, limits.soft_upper),
     )
@@ -115,17 +107,61 @@ def limit_targets(
     invalid = ~(np.isfinite(target) & np.isfinite(previous) & np.isfinite(joint_pos) & np.isfinite(joint_vel))
     if not (violated.any() or invalid.any()):  # a target within every interval is what is left of them all
         return target.copy(), violated, invalid
-    low = np.broadcast_to(limits.lower, target.shape)
-    high = np.broadcast_to(limits.upper, target.shape)
-    for index, (next_low, next_high) in enumerate(intervals[1:], start=1):
+    low, high, apart = _intersected(intervals)
+    return np.clip(target, low, high), violated, invalid | apart[LIMITS.index("effort")]
+
+
+def forced_step(
+    limits: GuardLimits, previous: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray
+) -> np.ndarray:
+    """How far targets must go at once, whatever the rate: to where the limits above it allow one [rad].
+
+    Args:
+        limits: what is allowed.
+        previous: targets sent before [rad]. Shape (..., num_joints).
+        joint_pos: measured positions [rad]. Shape (..., num_joints).
+        joint_vel: measured velocities [rad/s]. Shape (..., num_joints).
+    """
+    low, high, _ = _intersected(_intervals_above_rate(limits, joint_pos, joint_vel))
+    return np.maximum(0.0, np.maximum(low - previous, previous - high))
+
+
+def _intervals_above_rate(
+    limits: GuardLimits, joint_pos: np.ndarray, joint_vel: np.ndarray
+) -> tuple[_Interval, _Interval, _Interval]:
+    """Targets that the hard position, effort and velocity limits allow each by itself [rad]."""
+    # The servo asks for kp (target - q) - kd dq. Bounds on that torque are bounds on the target; a joint
+    # without stiffness has no such bound.
+    stiff = limits.stiffness > 0.0
+    kp = np.where(stiff, limits.stiffness, 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all measure meets nothing
+        neutral = joint_pos + limits.damping * joint_vel / kp
+    reach = limits.effort / kp
+    too_fast_up = (joint_vel > limits.velocity) & stiff
+    too_fast_down = (joint_vel < -limits.velocity) & stiff
+    return (
+        (limits.lower, limits.upper),
+        (np.where(stiff, neutral - reach, -np.inf), np.where(stiff, neutral + reach, np.inf)),
+        (np.where(too_fast_down, neutral, -np.inf), np.where(too_fast_up, neutral, np.inf)),
+    )
+
+
+def _intersected(intervals: Sequence[_Interval]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """What is left of all intervals, the first being most important.
+
+    Returns:
+        Its lower and its upper end, and for each interval where it did not meet what was left of those before it.
+    """
+    low, high = intervals[0]
+    apart = [np.zeros(np.shape(low), dtype=bool)]
+    for next_low, next_high in intervals[1:]:
         above, below = next_low > high, next_high < low
-        if LIMITS[index] == "effort":
-            invalid = invalid | above | below
+        apart.append(above | below)
         low, high = (
             np.where(above, high, np.maximum(low, np.where(below, low, next_low))),
             np.where(below, low, np.minimum(high, np.where(above, high, next_high))),
         )
-    return np.clip(target, low, high), violated, invalid
+    return low, high, apart
 
 
 @dataclass(frozen=True)

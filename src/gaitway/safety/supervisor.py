@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from gaitway.safety.checks import Checks, Height, Reading, Streaks
+from gaitway.safety.checks import Checks, Height, Joints, Reading, Streaks
 from gaitway.safety.guard import SafetyError
 from gaitway.safety.sensor_stream import SensorStream
 from gaitway.safety.stop import Stop
@@ -69,6 +69,7 @@ class Supervisor:
         self._watching = False
         self._watching_since_s = math.inf
         self._base_quat_w: np.ndarray | None = None
+        self._joints: Joints | None = None
         self._target: np.ndarray | None = None
         self._heard_command_s = -math.inf
         self._publishers: dict[str, tuple[bytes, float]] = {}
@@ -103,6 +104,7 @@ class Supervisor:
         if not self._finite("joint_state_finite", "joint state", names, (pos, vel, torque), now_s):
             return
         joint_pos, joint_vel = _ordered(pos, order), _ordered(vel, order)
+        self._joints = joint_pos, joint_vel
         joint_effort = _ordered(torque, order) if len(torque) else None
         for reading in self._checks.joint_state(joint_pos, joint_vel, joint_effort, self._base_quat_w):
             self._judge(reading, now_s)
@@ -148,7 +150,7 @@ class Supervisor:
         if not len(position):
             return
         target = self._unset(position, order)
-        for reading in self._checks.command(target, self._target):
+        for reading in self._checks.command(target, self._target, self._joints):
             self._judge(reading, now_s)
         if self._watching and self._target is not None:
             lost = np.isnan(target) & ~np.isnan(self._target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaitway.safety.checks import Checks, Height, Reading, Streaks
+from gaitway.safety.checks import Checks, Height, Joints, Reading, Streaks
 from gaitway.safety.supervisor_limits import SupervisorLimits
 
 
@@ -34,6 +34,7 @@ class SupervisorBatch:
         self._checks = Checks(limits, height)
         self._streaks = Streaks()
         self._base_quat_w: np.ndarray | None = None
+        self._joints: Joints | None = None
         self._target = np.full((num_robots, len(limits.joint_names)), np.nan)
 
     def base_motion(self, base_quat_w: np.ndarray, base_ang_vel_b: np.ndarray) -> None:
@@ -43,11 +44,12 @@ class SupervisorBatch:
 
     def joint_state(self, joint_pos: np.ndarray, joint_vel: np.ndarray, joint_effort: np.ndarray) -> None:
         """Judge positions [rad], velocities [rad/s] and torques [N m]. Shapes (num_robots, num_joints)."""
+        self._joints = joint_pos, joint_vel
         self._take(self._checks.joint_state(joint_pos, joint_vel, joint_effort, self._base_quat_w))
 
     def command(self, joint_pos_target: np.ndarray) -> None:
         """Judge joint targets [rad]. Shape (num_robots, num_joints)."""
-        self._take(self._checks.command(joint_pos_target, self._target))
+        self._take(self._checks.command(joint_pos_target, self._target, self._joints))
         self._target = joint_pos_target.copy()
 
     def reset(self, robots: np.ndarray) -> None:

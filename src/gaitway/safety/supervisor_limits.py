@@ -9,6 +9,7 @@ import numpy as np
 
 from gaitway.policy import Envelope
 from gaitway.robots import Robot
+from gaitway.safety.guard import GuardLimits
 
 _ENVELOPE_MARGIN = 3.0
 _JOINT_SPEED_MARGIN = 10.0
@@ -27,16 +28,14 @@ class SupervisorLimits:
     """What a robot may do. Per-joint fields follow `joint_names`."""
 
     joint_names: tuple[str, ...]
-    position_limit: tuple[tuple[float, float], ...]
-    """[rad]"""
+    guard: GuardLimits
+    """What the Guard of a controller lets through: ranges, torques, and how far they may make a target step."""
     position_margin_rad: float = 0.05
     """Measured joints may be this far outside their range, which the stops of a real joint allow [rad]."""
     joint_vel: tuple[float, ...]
     """[rad/s]"""
     joint_pos_target_step: tuple[float, ...]
-    """Largest change of a joint target from one command to the next [rad]."""
-    effort_limit: tuple[float, ...]
-    """Largest torque that a command may ask for [N m]."""
+    """Largest change of a joint target from one command to the next, where no limit of the Guard forces it on [rad]."""
     effort_margin: float = _EFFORT_MARGIN
     """Measured torques may be this many times the effort limit, which noise and calibration need."""
     base_ang_vel: float = 5.0
@@ -77,7 +76,7 @@ class SupervisorLimits:
         How fast its base may turn no robot says, so that limit follows the policy both ways.
 
         Args:
-            robot: the robot.
+            robot: the robot, with the gains that the policy gives its servos.
             step_dt: time between commands [s].
             envelope: what the policy did, in the joint order of `robot`.
         """
@@ -92,10 +91,9 @@ class SupervisorLimits:
             tilt = min(tilt, max(_ENVELOPE_MARGIN * envelope.tilt, math.radians(20.0)))
         return SupervisorLimits(
             joint_names=robot.joint_names,
-            position_limit=robot.position_limit,
+            guard=GuardLimits.from_robot(robot),
             joint_vel=tuple(joint_vel.tolist()),
             joint_pos_target_step=tuple((1.001 * step).tolist()),
-            effort_limit=robot.effort_limit,
             base_ang_vel=base_ang_vel,
             base_yaw_rate=_YAW_RATE_SHARE * base_ang_vel,
             tilt=tilt,

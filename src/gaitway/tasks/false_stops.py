@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gaitway import rotation
-from gaitway.policy import PolicySpec
+from gaitway.policy import PolicySpec, adapted
 from gaitway.robots import Robot
 from gaitway.robots.foot_height import FootHeight
 from gaitway.safety import SupervisorBatch, SupervisorLimits
@@ -99,8 +99,7 @@ def count_false_stops(
         randomized: whether the robots differ from their model as in training.
         on_progress: told what was counted so far, after each control step.
     """
-    envelope = spec.envelope.reordered(spec.robot.joint_names, robot.joint_names)
-    limits = SupervisorLimits.from_robot(robot, spec.step_dt, envelope)
+    limits = SupervisorLimits.from_robot(adapted(robot, spec.robot), spec.step_dt, spec.envelope)
     task, robot = as_trained(spec, task, robot)
     env = VectorEnv(
         nominal_task(task, randomized=randomized), robot, num_robots, seed=seed, num_threads=num_threads

@@ -535,8 +535,9 @@ def test_the_trained_envelope_tightens_the_robots_limits_and_sets_that_of_its_ba
     calm, wild = limits(1.0), limits(100.0)
     assert plain.min_height == pytest.approx(0.5, abs=0.01)
     assert calm.joint_vel == (5.0,) * 23
-    assert calm.tilt == pytest.approx(0.45)
+    assert calm.tilt == pytest.approx(0.525)
     assert (calm.base_ang_vel, calm.base_yaw_rate) == pytest.approx((3.0, 4.5))
-    assert (wild.joint_vel, wild.tilt) == (plain.joint_vel, plain.tilt)
+    assert wild.joint_vel == plain.joint_vel
+    assert (plain.tilt, wild.tilt) == pytest.approx((math.radians(45.0), math.radians(50.0)))
     assert (plain.base_ang_vel, wild.base_ang_vel) == (5.0, 10.0)
     assert (plain.base_yaw_rate, wild.base_yaw_rate) == (7.5, 15.0)

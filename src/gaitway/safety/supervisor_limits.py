@@ -14,6 +14,9 @@ from gaitway.safety.guard import GuardLimits
 _ENVELOPE_MARGIN = 3.0
 _JOINT_SPEED_MARGIN = 10.0
 """Joints that hardly move in walking catch the body after a push, at six times what the envelope's quantile says."""
+_TILT_MARGIN = 3.5
+_MOST_TILT = math.radians(50.0)
+"""Of any policy. Bodies come back from 47 degrees, once in 50 robot-hours of pushes; those that fall have 0.04 s left."""
 _YAW_RATE_SHARE = 1.5
 """A body that spins about its own axis falls less soon than one that tips over."""
 _MOST_BASE_ANG_VEL = 10.0
@@ -30,8 +33,9 @@ class SupervisorLimits:
     joint_names: tuple[str, ...]
     guard: GuardLimits
     """What the Guard of a controller lets through: ranges, torques, and how far they may make a target step."""
-    position_margin_rad: float = 0.05
-    """Measured joints may be this far outside their range, which the stops of a real joint allow [rad]."""
+    position_margin_rad: float = 0.15
+    """Measured joints may be this far outside their range [rad]: the stops of an ankle give by two thirds of that where a
+    simulated body catches itself, and by much less where they are steel."""
     joint_vel: tuple[float, ...]
     """[rad/s]"""
     joint_pos_target_step: tuple[float, ...]
@@ -73,7 +77,7 @@ class SupervisorLimits:
     def from_robot(robot: Robot, step_dt: float, envelope: Envelope | None = None) -> SupervisorLimits:
         """Limits of the robot, tightened to a multiple of what a policy did in its evaluation.
 
-        How fast its base may turn no robot says, so that limit follows the policy both ways.
+        How fast its base may turn and how far it may tilt no robot says, so those limits follow the policy both ways.
 
         Args:
             robot: the robot, with the gains that the policy gives its servos.
@@ -88,7 +92,7 @@ class SupervisorLimits:
                 joint_vel, np.maximum(_JOINT_SPEED_MARGIN * np.array(envelope.joint_vel), 2.0)
             )
             base_ang_vel = min(_MOST_BASE_ANG_VEL, max(_ENVELOPE_MARGIN * envelope.base_ang_vel, 1.0))
-            tilt = min(tilt, max(_ENVELOPE_MARGIN * envelope.tilt, math.radians(20.0)))
+            tilt = min(_MOST_TILT, max(_TILT_MARGIN * envelope.tilt, math.radians(20.0)))
         return SupervisorLimits(
             joint_names=robot.joint_names,
             guard=GuardLimits.from_robot(robot),

@@ -2,8 +2,9 @@
 
 The robots walk and stand by random commands under the noise and the pushes of their task's evaluation. The
 supervisor's checks judge every physics step, as they judge a robot's sensors. No stop has any effect, so that it can be
-seen what would have happened: a stop is a false one where the robot does not fall within the second after it. A robot
-whose episode ends by its time limit before that has not fallen. After a false stop the robot is watched anew.
+seen what would have happened: a stop is a false one where the robot does not fall within the second after it. Episodes have no time
+limit that could hide a fall; a robot that comes to the end of its ground before that has not fallen. After a false stop
+the robot is watched anew.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gaitway.tasks.vector_env import VectorEnv
 
 FALL_WITHIN_S = 1.0
 """A robot that falls so soon after a stop was rightly stopped [s]."""
+_NO_LIMIT_S = 86_400.0
 _EXAMPLES = 20
 _EFFORT_NOISE = 1.0  # [N m]; a task's observation has no torque that could say it
 _NOISE_STREAM = 1  # the sensors' own stream of a seed
@@ -60,7 +62,7 @@ class FalseStops:
 
 
 def nominal_task(task: Task, *, randomized: bool = False) -> Task:
-    """Walking and standing as it usually is: the commands of training, the noise and the pushes of evaluation.
+    """Walking and standing as it usually is: the commands of training, the noise and the pushes of evaluation, for a day.
 
     Args:
         task: a task.
@@ -68,7 +70,10 @@ def nominal_task(task: Task, *, randomized: bool = False) -> Task:
     """
     commands = task.commands
     return replace(
-        task.for_evaluation(), commands=commands, randomization=task.randomization if randomized else None
+        task.for_evaluation(),
+        commands=commands,
+        randomization=task.randomization if randomized else None,
+        episode_s=_NO_LIMIT_S,
     )
 
 

@@ -45,14 +45,16 @@ def test_whatever_comes_in_a_finite_command_in_range_comes_out_or_damping_with_a
 
 
 @given(targets, shares, velocities)
-def test_a_command_never_asks_for_more_than_the_effort_limit(
+def test_a_command_never_asks_for_more_than_the_effort_limit_or_what_damping_brakes_with(
     target: np.ndarray, share: np.ndarray, joint_vel: np.ndarray
 ) -> None:
     joint_pos = within(share)
     result = Guard(LIMITS_OF_ROBOT, STEP_DT).filter(target, joint_pos, joint_vel)
-    if result.joint_pos_target is not None:
-        asked = np.abs(torque(result.joint_pos_target, joint_pos, joint_vel))
-        assert (asked <= LIMITS_OF_ROBOT.effort + 1e-6).all()
+    assert result.joint_pos_target is not None  # however a joint is flung within its range
+    asked = torque(result.joint_pos_target, joint_pos, joint_vel)
+    braking = LIMITS_OF_ROBOT.damping * np.abs(joint_vel)
+    assert (np.abs(asked) <= np.maximum(LIMITS_OF_ROBOT.effort, braking) + 1e-6).all()
+    assert (asked * joint_vel <= 0.0)[np.abs(asked) > LIMITS_OF_ROBOT.effort + 1e-6].all()
 
 
 @given(targets, shares)

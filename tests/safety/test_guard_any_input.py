@@ -57,13 +57,19 @@ def any_commands(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 def torque_range(
     limits: GuardLimits, joint_pos: np.ndarray, joint_vel: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Targets that ask for the torque of one effort limit, of none, and of the other. Shapes (..., N)."""
+    """The least target that effort allows, the one that asks for no torque, and the greatest. Shapes (..., N).
+
+    They ask for the effort limit, or hold a joint where it is, or at the end of its range where the servo has the torque.
+    """
     stiff = limits.stiffness > 0.0
     with np.errstate(all="ignore"):
         low, coasting, high = (
             joint_pos + (limits.damping * joint_vel + torque) / limits.stiffness
             for torque in (-limits.effort, 0.0, limits.effort)
         )
+        own = np.clip(joint_pos, L.lower, L.upper)
+        held = limits.stiffness * np.abs(own - joint_pos) <= limits.effort
+    low, high = np.where(held, np.minimum(low, own), low), np.where(held, np.maximum(high, own), high)
     return np.where(stiff, low, -np.inf), coasting, np.where(stiff, high, np.inf)
 
 
@@ -77,7 +83,13 @@ def assert_inside_every_limit(
     stiff = limits.stiffness > 0.0
     with np.errstate(all="ignore"):
         torque = limits.stiffness * (sent - joint_pos) - limits.damping * joint_vel
-    assert (np.abs(torque) <= L.effort * (1 + 1e-9))[..., stiff].all()
+        outside = np.abs(joint_pos - np.clip(joint_pos, L.lower, L.upper))
+        braking = limits.damping * np.abs(joint_vel) + limits.stiffness * outside
+    within = np.abs(torque) <= L.effort * (1 + 1e-9)
+    brakes = (np.abs(torque) <= braking * (1 + 1e-9)) & (
+        (np.sign(torque) != np.sign(joint_vel)) | (outside > 0.0)
+    )
+    assert (within | brakes)[..., stiff].all()
     # what position and effort allow; the rest asks for a part of it
     least, coasting, most = torque_range(limits, joint_pos, joint_vel)
     low, high = np.maximum(L.lower, least), np.minimum(L.upper, most)

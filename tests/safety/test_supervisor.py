@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaitway.policy import Envelope
+from gaitway.policy import Envelope, adapted, load_policy
+from gaitway.policy.shipped import find_policy
 from gaitway.robots import h23
 from gaitway.safety import SafetyError, Supervisor, SupervisorLimits, limit_targets
 from gaitway.safety.checks import Checks
@@ -136,15 +138,38 @@ def test_a_command_that_jumps_or_leaves_the_range_stops_at_once() -> None:
         assert watch.stop.check == check
 
 
-def test_a_joint_that_is_knocked_away_may_take_its_target_with_it_but_not_be_thrown_further() -> None:
-    ankle = NAMES.index("left_ankle_pitch_joint")
-    for step, stops in ((-0.8, False), (0.8, True)):
-        watch = supervisor()
-        watch.joint_state(NAMES, HOME, REST, 0.0)
-        watch.command(NAMES, changed(HOME, ankle, 0.4), 0.0)
-        watch.joint_state(NAMES, changed(HOME, ankle, -0.5), REST, 0.02)
-        watch.command(NAMES, changed(HOME, ankle, 0.4 + step), 0.02)
-        assert (watch.stop is not None) == stops
+ANKLE, KNEE = NAMES.index("left_ankle_pitch_joint"), NAMES.index("left_knee_joint")
+
+
+@pytest.mark.parametrize(
+    ("joint", "measured", "targets", "jumps"),
+    [
+        (ANKLE, -0.6, (0.4, -0.6), False),  # a joint that was knocked away takes its target with it
+        (ANKLE, -0.87, (-0.3, 0.52), True),  # and is not to be thrown the other way
+        (KNEE, 0.0, (0.8, 1.49), True),
+        (KNEE, 0.3, (0.6, 0.99, 1.38, 1.77, 2.2), True),  # nor does a target that runs away gain from it
+        (KNEE, 0.3, (0.6, 0.99, 1.38, 1.77, 2.16), False),
+    ],
+)
+def test_a_step_counts_from_where_the_guard_would_have_to_put_the_target(
+    joint: int, measured: float, targets: tuple[float, ...], jumps: bool
+) -> None:
+    watch = supervisor()
+    for step, target in enumerate(targets):
+        watch.joint_state(NAMES, changed(HOME, joint, measured), REST, 0.02 * step)
+        watch.command(NAMES, changed(HOME, joint, target), 0.02 * step)
+    assert (watch.stop.check if watch.stop else None) == ("command_jump" if jumps else None)
+
+
+def test_joints_that_were_measured_long_ago_force_no_target_on() -> None:
+    watch = supervisor()
+    watch.joint_state(NAMES, changed(HOME, ANKLE, -0.6), REST, 0.0)
+    for step in range(20):
+        watch.command(NAMES, changed(HOME, ANKLE, 0.4), 0.02 * step)
+    assert watch.stop is None
+    watch.command(NAMES, changed(HOME, ANKLE, -0.6), 0.4)
+    assert watch.stop is not None
+    assert watch.stop.check == "command_jump"
 
 
 def test_no_target_that_a_guard_lets_through_is_a_jump_however_the_joints_are_knocked_about() -> None:
@@ -521,6 +546,24 @@ def test_no_sequence_of_messages_clears_a_stop(events: list[str]) -> None:
             watch.tick(now_s)
         stopped |= event in ("request", "nan")
         assert (watch.stop is not None) == stopped
+
+
+def test_the_limits_of_a_policy_whose_joints_stand_in_another_order_are_by_name() -> None:
+    spec = load_policy(find_policy("walk")).spec
+    turned = {
+        name: getattr(spec.robot, name)[::-1]
+        for name in (
+            "joint_names", "home_joint_pos", "stiffness", "damping", "effort_limit", "velocity_limit", "position_limit",
+        )
+    }  # fmt: skip
+    plain, other = (
+        SupervisorLimits.from_robot(adapted(ROBOT, robot), 0.02)
+        for robot in (spec.robot, replace(spec.robot, **turned))
+    )
+    assert other.joint_names == plain.joint_names[::-1]
+    assert other.joint_vel == plain.joint_vel[::-1]
+    for column in ("lower", "upper", "effort", "stiffness", "damping"):
+        np.testing.assert_array_equal(getattr(other.guard, column), getattr(plain.guard, column)[::-1])
 
 
 def test_the_trained_envelope_tightens_the_robots_limits_and_sets_that_of_its_base() -> None:

@@ -59,3 +59,11 @@ def test_a_robot_that_is_reset_is_watched_anew_and_the_others_go_on() -> None:
     for _ in range(3):
         batch.base_motion(tilted, still)
     assert batch.stopped.all()
+
+
+def test_a_stop_that_is_requested_is_kept_with_who_requested_it() -> None:
+    batch = SupervisorBatch(LIMITS, 2)
+    batch.request_stop("guard", np.array([True, False]))
+    batch.request_stop("operator", np.array([True, True]))
+    assert batch.stopped.all()
+    assert batch.check.tolist() == ["guard", "operator"]

@@ -8,7 +8,7 @@ from gaitway.policy import load_policy
 from gaitway.policy.shipped import find_policy
 from gaitway.robots import h23
 from gaitway.tasks import get_task, zero_action
-from gaitway.tasks.false_stops import count_false_stops
+from gaitway.tasks.false_stops import count_false_stops, nominal_task
 
 ROBOT = h23()
 WALK = get_task("walk")
@@ -43,3 +43,8 @@ def test_robots_that_walk_are_not_stopped_and_with_limits_that_are_too_tight_fal
     for example in counts[1].examples:
         assert example["value"] > example["limit"] == limit[str(example["check"])]  # type: ignore[operator]
     assert 80.0 <= counts[0].robot_s < 81.0
+
+
+def test_no_time_limit_hides_whether_a_robot_falls() -> None:
+    task = nominal_task(WALK)
+    assert task.episode_steps * task.step_dt > 3600.0

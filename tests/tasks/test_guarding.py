@@ -36,8 +36,17 @@ def test_each_robot_is_sent_what_a_guard_of_its_own_would_send() -> None:
             assert result.joint_pos_target is not None
             np.testing.assert_array_equal(env.guard.joint_pos_target[i], result.joint_pos_target)
             assert infos["guarded"][i] == bool(result.acted)
+            assert not infos["damped"][i]
             limited += bool(result.acted)
     assert limited > 20
+
+
+def test_robots_that_a_guard_would_damp_are_said() -> None:
+    env = VectorEnv(GUARDED, ROBOT, 2, seed=3)
+    env.reset()
+    knee = ROBOT.joint_names.index("left_knee_joint")
+    env.sim.joint_pos[1, knee] = ROBOT.position_upper[knee] + 1.0
+    assert env.step(np.zeros((2, N)))[-1]["damped"].tolist() == [False, True]
 
 
 def test_where_nothing_is_limited_a_guarded_task_is_the_same_to_the_bit() -> None:

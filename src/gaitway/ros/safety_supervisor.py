@@ -64,7 +64,7 @@ class SafetySupervisor(Node):
             (
                 "policy",
                 "",
-                "Policy file, or name of one in the box, whose envelope tightens the limits; may be empty.",
+                "Policy file, or name of one in the box, whose envelope sets limits of motion; may be empty.",
             ),
         ):
             self.declare_parameter(

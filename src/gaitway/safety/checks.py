@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gaitway.safety.guard import forced_step
+from gaitway.safety.guard import forced_target
 from gaitway.safety.supervisor_limits import SupervisorLimits
 
 Height = Callable[[np.ndarray, np.ndarray], Any]
@@ -164,8 +164,8 @@ class Checks:
     ) -> list[Reading]:
         """Judge joint targets.
 
-        A target may step by its limit from where the one before has to go at once, by the Guard's limits above its rate:
-        a joint that is knocked away takes its target with it, or the servo would ask for more than its motor has.
+        A step counts from the way that the Guard's limits above its rate force the target before to go at once: a joint
+        that is knocked away takes its target with it, or the servo would ask for more than its motor has.
 
         Args:
             target: [rad], NaN where a joint has none. Shape (..., num_joints).
@@ -183,15 +183,14 @@ class Checks:
         ]  # fmt: skip
         if previous is not None:
             unset = np.isnan(target) | np.isnan(previous)
-            step = np.where(unset, 0.0, np.abs(target - previous))
-            allowed = np.broadcast_to(self._target_step, step.shape)
-            if joints is not None:
-                allowed = allowed + np.where(unset, 0.0, forced_step(self.limits.guard, previous, *joints))
-            longest = (step / allowed).argmax(axis=-1)
+            forced = previous if joints is None else forced_target(self.limits.guard, previous, *joints)
+            beyond = np.maximum(np.minimum(previous, forced) - target, target - np.maximum(previous, forced))
+            step = np.where(unset, 0.0, np.maximum(0.0, beyond))
+            longest = (step / self._target_step).argmax(axis=-1)
             readings.append(
                 Reading(
-                    "command_jump", "step of the target of {joint}", _at(step, longest), _at(allowed, longest),
-                    "rad", 1, longest,
+                    "command_jump", "step of the target of {joint}", _at(step, longest),
+                    self._target_step[longest], "rad", 1, longest,
                 )
             )  # fmt: skip
         return readings

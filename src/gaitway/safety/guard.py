@@ -3,7 +3,8 @@
 Each limit is an interval of allowed targets for each joint. The intervals are intersected in this order:
 hard position, effort, velocity, rate, soft position. Where one does not meet what is left of those before
 it, the earlier ones win and the nearest of their targets is taken. Where hard position and effort cannot
-both hold, or a number is not finite, there is no valid command, and the answer is damping with a reason.
+both hold, because a joint is far out of its range, or a number is not finite, there is no valid command, and the answer
+is damping with a reason.
 
 `limit_targets` is a pure function of arrays, so that the same code can filter one robot's command and those of
 hundreds of simulated robots. What a Guard adds is what it remembers of its own robot: the blend from the measured
@@ -23,6 +24,7 @@ from gaitway.robots import Robot
 
 LIMITS = ("hard_position", "effort", "velocity", "rate", "soft_position")
 """The limits, most important first."""
+_EFFORT = LIMITS.index("effort")
 
 _Interval = tuple[np.ndarray, np.ndarray]
 
@@ -45,7 +47,7 @@ class GuardLimits:
     soft_upper: np.ndarray
     """Targets stay below this where no other limit forbids it [rad]."""
     effort: np.ndarray
-    """Largest torque the servo may be asked for [N m]."""
+    """Largest torque the servo may be asked for [N m]; where its damping brakes with more, a joint's own position."""
     velocity: np.ndarray
     """A joint faster than this is not driven further [rad/s]."""
     rate: np.ndarray
@@ -108,13 +110,15 @@ def limit_targets(
     if not (violated.any() or invalid.any()):  # a target within every interval is what is left of them all
         return target.copy(), violated, invalid
     low, high, apart = _intersected(intervals)
-    return np.clip(target, low, high), violated, invalid | apart[LIMITS.index("effort")]
+    return np.clip(target, low, high), violated, invalid | apart[_EFFORT]
 
 
-def forced_step(
+def forced_target(
     limits: GuardLimits, previous: np.ndarray, joint_pos: np.ndarray, joint_vel: np.ndarray
 ) -> np.ndarray:
-    """How far targets must go at once, whatever the rate: to where the limits above it allow one [rad].
+    """Where targets must go at once, whatever the rate: to the nearest that the limits above it allow [rad].
+
+    A target stays where it was if none is allowed, for then the Guard sends none.
 
     Args:
         limits: what is allowed.
@@ -122,8 +126,8 @@ def forced_step(
         joint_pos: measured positions [rad]. Shape (..., num_joints).
         joint_vel: measured velocities [rad/s]. Shape (..., num_joints).
     """
-    low, high, _ = _intersected(_intervals_above_rate(limits, joint_pos, joint_vel))
-    return np.maximum(0.0, np.maximum(low - previous, previous - high))
+    low, high, apart = _intersected(_intervals_above_rate(limits, joint_pos, joint_vel))
+    return np.where(apart[_EFFORT], previous, np.clip(previous, low, high))
 
 
 def _intervals_above_rate(
@@ -131,17 +135,23 @@ def _intervals_above_rate(
 ) -> tuple[_Interval, _Interval, _Interval]:
     """Targets that the hard position, effort and velocity limits allow each by itself [rad]."""
     # The servo asks for kp (target - q) - kd dq. Bounds on that torque are bounds on the target; a joint
-    # without stiffness has no such bound.
+    # without stiffness has no such bound. The joint's own position, or the end of the range that it is just beyond, is
+    # a target even where kd dq alone is out of bounds: that brakes, whoever commands, and no target could help it.
     stiff = limits.stiffness > 0.0
     kp = np.where(stiff, limits.stiffness, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all measure meets nothing
         neutral = joint_pos + limits.damping * joint_vel / kp
     reach = limits.effort / kp
+    own = np.clip(joint_pos, limits.lower, limits.upper)
+    own = np.where(np.abs(joint_pos - own) <= reach, own, neutral)
     too_fast_up = (joint_vel > limits.velocity) & stiff
     too_fast_down = (joint_vel < -limits.velocity) & stiff
     return (
         (limits.lower, limits.upper),
-        (np.where(stiff, neutral - reach, -np.inf), np.where(stiff, neutral + reach, np.inf)),
+        (
+            np.where(stiff, np.minimum(own, neutral - reach), -np.inf),
+            np.where(stiff, np.maximum(own, neutral + reach), np.inf),
+        ),
         (np.where(too_fast_down, neutral, -np.inf), np.where(too_fast_up, neutral, np.inf)),
     )
 

@@ -96,6 +96,7 @@ class Supervisor:
             stamp_s: the message's stamp; None for one without.
         """
         pos, vel, torque = (np.asarray(column, dtype=float) for column in (position, velocity, effort))
+        self._joints = None
         self._receive("joint_states", (pos, vel, torque), stamp_s, now_s)
         order = self._order("joint_set", names, (pos, vel, torque) if len(torque) else (pos, vel), now_s)
         if order is None:
@@ -150,7 +151,9 @@ class Supervisor:
         if not len(position):
             return
         target = self._unset(position, order)
-        for reading in self._checks.command(target, self._target, self._joints):
+        stream = self._streams.get("joint_states")
+        fresh = stream is not None and stream.age_s(now_s) <= self.limits.sensor_timeout_s
+        for reading in self._checks.command(target, self._target, self._joints if fresh else None):
             self._judge(reading, now_s)
         if self._watching and self._target is not None:
             lost = np.isnan(target) & ~np.isnan(self._target)

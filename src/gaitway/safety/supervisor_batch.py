@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaitway.safety.checks import Checks, Height, Joints, Reading, Streaks
+from gaitway.safety.checks import Checks, Height, Joints, Reading, Streaks, Values
 from gaitway.safety.supervisor_limits import SupervisorLimits
 
 
@@ -28,9 +28,9 @@ class SupervisorBatch:
         self.check = np.full(num_robots, "", dtype="U32")
         """The check that tripped first. Shape (num_robots,)."""
         self.value = np.zeros(num_robots)
-        """What it found. Shape (num_robots,)."""
+        """What it found; NaN where a stop was requested. Shape (num_robots,)."""
         self.limit = np.zeros(num_robots)
-        """What it allows. Shape (num_robots,)."""
+        """What it allows; NaN where a stop was requested. Shape (num_robots,)."""
         self._checks = Checks(limits, height)
         self._streaks = Streaks()
         self._base_quat_w: np.ndarray | None = None
@@ -52,6 +52,10 @@ class SupervisorBatch:
         self._take(self._checks.command(joint_pos_target, self._target, self._joints))
         self._target = joint_pos_target.copy()
 
+    def request_stop(self, source: str, robots: np.ndarray) -> None:
+        """Stop robots for which somebody asks it, who stands as their check. Shape (num_robots,), bool."""
+        self._stop(source, robots, np.nan, np.nan)
+
     def reset(self, robots: np.ndarray) -> None:
         """End the stops of some robots and forget what they did. Shape (num_robots,), bool."""
         self.stopped[robots] = False
@@ -61,9 +65,12 @@ class SupervisorBatch:
     def _take(self, readings: list[Reading]) -> None:
         for reading in readings:
             _, trips = self._streaks.judge(reading)
-            first = trips & ~self.stopped
-            if first.any():
-                self.stopped |= first
-                self.check[first] = reading.check
-                self.value[first] = np.broadcast_to(reading.value, first.shape)[first]
-                self.limit[first] = np.broadcast_to(reading.limit, first.shape)[first]
+            self._stop(reading.check, trips, reading.value, reading.limit)
+
+    def _stop(self, check: str, robots: np.ndarray, value: Values, limit: Values) -> None:
+        first = robots & ~self.stopped
+        if first.any():
+            self.stopped |= first
+            self.check[first] = check
+            self.value[first] = np.broadcast_to(value, first.shape)[first]
+            self.limit[first] = np.broadcast_to(limit, first.shape)[first]

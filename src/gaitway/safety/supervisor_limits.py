@@ -1,4 +1,4 @@
-"""What the supervisor allows a robot: figures of the robot, tightened by what a policy did in its evaluation."""
+"""What the supervisor allows a robot: figures of the robot, and multiples of what a policy did in its evaluation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _JOINT_SPEED_MARGIN = 10.0
 """Joints that hardly move in walking catch the body after a push, at six times what the envelope's quantile says."""
 _TILT_MARGIN = 3.5
 _MOST_TILT = math.radians(50.0)
-"""Of any policy. Bodies come back from 47 degrees, once in 50 robot-hours of pushes; those that fall have 0.04 s left."""
+"""Of any policy. Bodies came back from at most 47 degrees in 48 robot-hours of pushes; at 50 they are on the ground soon."""
 _YAW_RATE_SHARE = 1.5
 """A body that spins about its own axis falls less soon than one that tips over."""
 _MOST_BASE_ANG_VEL = 10.0
@@ -34,8 +34,8 @@ class SupervisorLimits:
     guard: GuardLimits
     """What the Guard of a controller lets through: ranges, torques, and how far they may make a target step."""
     position_margin_rad: float = 0.15
-    """Measured joints may be this far outside their range [rad]: the stops of an ankle give by two thirds of that where a
-    simulated body catches itself, and by much less where they are steel."""
+    """Measured joints may be this far outside their range [rad]: where a simulated body catches itself the stops of its
+    ankles give by up to 0.12."""
     joint_vel: tuple[float, ...]
     """[rad/s]"""
     joint_pos_target_step: tuple[float, ...]
@@ -75,9 +75,9 @@ class SupervisorLimits:
 
     @staticmethod
     def from_robot(robot: Robot, step_dt: float, envelope: Envelope | None = None) -> SupervisorLimits:
-        """Limits of the robot, tightened to a multiple of what a policy did in its evaluation.
+        """Limits of the robot, its joint speeds tightened to a multiple of what a policy did in its evaluation.
 
-        How fast its base may turn and how far it may tilt no robot says, so those limits follow the policy both ways.
+        How fast its base may turn and how far it may tilt no robot says: those follow the policy.
 
         Args:
             robot: the robot, with the gains that the policy gives its servos.

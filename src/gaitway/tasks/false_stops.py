@@ -1,10 +1,10 @@
 """How often the supervisor would stop robots that do nothing wrong, counted over many robots in simulation.
 
 The robots walk and stand by random commands under the noise and the pushes of their task's evaluation. The
-supervisor's checks judge every physics step, as they judge a robot's sensors. No stop has any effect, so that it can be
-seen what would have happened: a stop is a false one where the robot does not fall within the second after it. Episodes have no time
-limit that could hide a fall; a robot that comes to the end of its ground before that has not fallen. After a false stop
-the robot is watched anew.
+supervisor's checks judge every physics step, as they judge a robot's sensors; where the Guard would damp, that is a stop
+too. No stop has any effect, so that it can be seen what would have happened: a stop is a false one where the robot does
+not fall within the second after it. Episodes have no time limit that could hide a fall; a robot that comes to the end of
+its ground before that has not fallen. After a false stop the robot is watched anew.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gaitway.tasks.vector_env import VectorEnv
 
 FALL_WITHIN_S = 1.0
 """A robot that falls so soon after a stop was rightly stopped [s]."""
-_NO_LIMIT_S = 86_400.0
+_NO_LIMIT_S = 86_400.0  # longer than any measurement
 _EXAMPLES = 20
 _EFFORT_NOISE = 1.0  # [N m]; a task's observation has no torque that could say it
 _NOISE_STREAM = 1  # the sensors' own stream of a seed
@@ -47,7 +47,7 @@ class FalseStops:
     stops: int = 0
     false_stops: int = 0
     by_check: dict[str, int] = field(default_factory=dict)
-    """All stops, by the check that tripped first."""
+    """All stops, by the check that tripped first; "guard" where the Guard would have damped."""
     false_by_check: dict[str, int] = field(default_factory=dict)
     """The false ones."""
     examples: list[dict[str, float | str | None]] = field(default_factory=list)
@@ -62,7 +62,7 @@ class FalseStops:
 
 
 def nominal_task(task: Task, *, randomized: bool = False) -> Task:
-    """Walking and standing as it usually is: the commands of training, the noise and the pushes of evaluation, for a day.
+    """Walking and standing as it usually is: the commands of training, the noise and the pushes of evaluation, on and on.
 
     Args:
         task: a task.
@@ -121,6 +121,7 @@ def count_false_stops(
     while count.robot_s < robot_s:
         obs, _, terminated, truncated, infos = env.step(act(obs))
         begin_episodes(act, terminated | truncated)
+        supervisor.request_stop("guard", infos["damped"])
         supervisor.command(infos["joint_pos_target"])
         samples = noise.added(substeps.samples(), rng)
         base_quat_w = rotation.multiply(samples.imu_quat_w, mounting_inverse)
@@ -179,15 +180,18 @@ class _Record:
         count.false_stops += 1
         count.false_by_check[check] = count.false_by_check.get(check, 0) + 1
         if len(count.examples) < _EXAMPLES:
-            after_push_s = float(self._stopped_after_push[robot])
             count.examples.append(
                 {
                     "check": check,
-                    "value": float(supervisor.value[robot]),
-                    "limit": float(supervisor.limit[robot]),
-                    "after_push_s": after_push_s if np.isfinite(after_push_s) else None,
+                    "value": _or_none(supervisor.value[robot]),
+                    "limit": _or_none(supervisor.limit[robot]),
+                    "after_push_s": _or_none(self._stopped_after_push[robot]),
                 }
             )
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def task_noise(task: Task) -> SensorNoise:

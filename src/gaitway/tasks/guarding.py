@@ -23,13 +23,14 @@ class TargetGuard:
         """Begin anew at the measured pose, as the Guard does."""
         self.joint_pos_target[env_ids] = sim.measured_joint_pos[env_ids]
 
-    def limit(self, target: np.ndarray, sim: Simulation) -> tuple[np.ndarray, np.ndarray]:
-        """The targets to send [rad], and for which robots they are not those wanted, shape (num_envs,), bool.
+    def limit(self, target: np.ndarray, sim: Simulation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The targets to send [rad]; for which robots they are not those wanted; and which robots the Guard would damp.
 
-        Where the Guard would damp, because a robot is far out of its range, the nearest target in the range is sent.
+        Where it would damp, because a robot is so far out of its range that no target in it asks for little enough torque,
+        the nearest target in the range is sent. The last two have the shape (num_envs,), bool.
         """
-        allowed, violated, _ = limit_targets(
+        allowed, violated, invalid = limit_targets(
             self._limits, target, self.joint_pos_target, sim.measured_joint_pos, sim.joint_vel, self._step_dt
         )
         self.joint_pos_target[:] = allowed
-        return allowed, np.asarray(violated.any(axis=(0, 2)))
+        return allowed, np.asarray(violated.any(axis=(0, 2))), np.asarray(invalid.any(axis=1))

@@ -41,9 +41,9 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     in the same step: the last observation of the old episode is `infos["final_obs"]` where
     `infos["_final_obs"]` is true. `infos["diverged"]` marks episodes that ended because the physics
     diverged, `infos["push"]` the robots that a push began on, and on a guarded task `infos["guarded"]` those whose
-    targets were limited. `infos["joint_pos_target"]` is what was sent [rad], shape (num_envs, num_joints).
-    `infos["privileged"]`, and at an episode's end `infos["final_privileged"]`, are what the critic sees beside the
-    observation.
+    targets were limited and `infos["damped"]` those whose Guard would damp. `infos["joint_pos_target"]` is what was
+    sent [rad], shape (num_envs, num_joints). `infos["privileged"]`, and at an episode's end
+    `infos["final_privileged"]`, are what the critic sees beside the observation.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012 (Gymnasium's name)
@@ -182,7 +182,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         pushed = self._pushing.push(self.sim, self.episode_step, self._push_rng, hardness)
         target, infos = self._action_offset + self._action_scale * action, {"push": pushed}
         if self.guard is not None:
-            target, infos["guarded"] = self.guard.limit(target, self.sim)
+            target, infos["guarded"], infos["damped"] = self.guard.limit(target, self.sim)
         self.sim.set_command(target)
         infos["joint_pos_target"] = target
         diverged = self.sim.step()

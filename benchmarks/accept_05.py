@@ -1,4 +1,4 @@
-"""The measurements of issue 6: an agent that learns on the robot, and what messages and inference cost."""
+"""The measurements of issue 6: an agent that learns on the robot, and what messages, inference and executors cost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from functools import partial
 from typing import Any
 
+import executors
 import q_learning_trial
 from acceptance import accept, gaitway
 
@@ -18,6 +19,7 @@ def bench(name: str) -> dict[str, Any]:
 PIECES = {
     "bench-ros": partial(bench, "ros"),
     "bench-policy": partial(bench, "policy"),
+    "executors": executors.compare,
     **q_learning_trial.PIECES,
 }
 

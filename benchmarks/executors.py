@@ -1,7 +1,5 @@
 """One node on three executors: missed ticks, lateness and CPU of `concurrent_agent`, fed by a publisher.
 
-    python benchmarks/executors.py [--seconds 6]
-
 Each runs in a process of its own, one after the other on an otherwise idle machine, at 200 Hz and at 1 kHz of joint
 states of 23 joints; then at 50 Hz with a callback of 100 ms (`inline`), which costs the ticks of an executor that has no
 thread to spare.
@@ -9,17 +7,15 @@ thread to spare.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import psutil
 import rclpy
-from rich.console import Console
-from rich.table import Table
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -33,6 +29,7 @@ from gaitway.ros import node_main
 from gaitway.ros.agents.concurrent_agent import ConcurrentAgent
 node_main.run_node(ConcurrentAgent, getattr(rclpy.executors, "{name}", None) or node_main.{name})
 """
+_SECONDS = 10.0
 _EXECUTORS = ("SingleThreadedExecutor", "MultiThreadedExecutor", "EventsExecutor")
 _LOADS = ((200.0, ()), (1000.0, ()), (50.0, ("-p", "inline:=true", "-p", "work_ms:=100.0")))
 
@@ -48,7 +45,7 @@ def _publish(client: RobotClient, rate_hz: float, ended: threading.Event) -> Non
         time.sleep(max(0.0, due_s - time.monotonic()))
 
 
-def measure(executor: str, rate_hz: float, arguments: tuple[str, ...], seconds: float) -> dict[str, float]:
+def measure(executor: str, rate_hz: float, arguments: tuple[str, ...]) -> dict[str, float]:
     """Figures of one run, after two seconds to settle."""
     client, heard, ended = RobotClient("benchmark"), [], threading.Event()
     client.node.create_subscription(
@@ -64,7 +61,7 @@ def measure(executor: str, rate_hz: float, arguments: tuple[str, ...], seconds: 
         client.spin_for(2.0)
         use = psutil.Process(process.pid)
         before, cpu_before, begin_s = heard[-1], use.cpu_times(), time.monotonic()
-        client.spin_for(seconds)
+        client.spin_for(_SECONDS)
         after, cpu_after, end_s = heard[-1], use.cpu_times(), time.monotonic()
     finally:
         ended.set()
@@ -75,31 +72,20 @@ def measure(executor: str, rate_hz: float, arguments: tuple[str, ...], seconds: 
     cpu_s = cpu_after.user + cpu_after.system - cpu_before.user - cpu_before.system
     counted = {key: after[key] - before[key] for key in ("received", "dropped", "ticks", "missed_ticks")}
     if after is before:  # not even its timers came to run
-        counted["missed_ticks"] = round(seconds * PUBLISH_HZ)
+        counted["missed_ticks"] = round(_SECONDS * PUBLISH_HZ)
     return counted | {"latest_tick_ms": after["latest_tick_ms"], "cpu_cores": cpu_s / (end_s - begin_s)}
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=6.0)
-    seconds = parser.parse_args().seconds
+def compare() -> dict[str, Any]:
+    """Every executor under every load."""
     rclpy.init()
-    table = Table(
-        "load", "executor", "received", "dropped", "ticks", "missed", "latest tick [ms]", "CPU [cores]"
-    )
-    for rate_hz, arguments in _LOADS:
-        load = f"{rate_hz:g} Hz" + (", 100 ms callback" if arguments else "")
-        for executor in _EXECUTORS:
-            figures = measure(executor, rate_hz, arguments, seconds)
-            table.add_row(
-                load, executor, *(f"{value:.2f}".rstrip("0").rstrip(".") for value in figures.values())
-            )
-    Console(width=120).print(table)
-    rclpy.shutdown()
-
-
-if __name__ == "__main__":
-    main()
+    runs = []
+    try:
+        for rate_hz, arguments in _LOADS:
+            for executor in _EXECUTORS:
+                figures = measure(executor, rate_hz, arguments)
+                load = f"{rate_hz:g} Hz" + (", 100 ms of work inline" if arguments else "")
+                runs.append({"load": load, "executor": executor, **figures})
+    finally:
+        rclpy.shutdown()
+    return {"seconds": _SECONDS, "runs": runs}

@@ -84,6 +84,7 @@ def write_results() -> None:
         *q_learning_section(),
         *messages_section(),
         *inference_section(),
+        *executors_section(),
     ]
     write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
     write_fault_table()
@@ -487,6 +488,39 @@ def inference_section() -> list[str]:
             f"onnxruntime alone {run['raw_us']['p50']:.1f} and {run['raw_us']['p99']:.1f} us; ratio of the medians "
             f"{run['ratio']:.2f} (aim: at most {run['aim']:g}; {run['steps']:,} steps in turn).",
             machine_line([run]),
+        ]
+    return parts
+
+
+def executors_section() -> list[str]:
+    """One node on three executors."""
+    parts = []
+    for measured in records("accept-05-executors.json"):
+        rows = [
+            [
+                run["load"],
+                run["executor"],
+                *(f"{run[count]:,.0f}" for count in ("received", "dropped", "ticks", "missed_ticks")),
+                f"{run['latest_tick_ms']:.0f}",
+                f"{run['cpu_cores']:.2f}",
+            ]
+            for run in measured["runs"]
+        ]
+        heads = [
+            "messages",
+            "executor",
+            "received",
+            "dropped",
+            "ticks",
+            "missed",
+            "latest tick [ms]",
+            "CPU [cores]",
+        ]
+        parts += [
+            "## `concurrent_agent` on three executors",
+            f"{measured['seconds']:g} s each.",
+            table(heads, rows),
+            machine_line([measured]),
         ]
     return parts
 

@@ -26,7 +26,7 @@ _LEAST_HEIGHT_SHARE = 0.65
 _LEAST_RATE_SHARE = 0.8
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SupervisorLimits:
     """What a robot may do. Per-joint fields follow `joint_names`."""
 

@@ -6,25 +6,24 @@ positions and velocities from `joint_states`, in the order of `joints`, and the 
 `picture_height` by `picture_width` grey values from 0 to 1, row by row. A model that takes another number of values is
 refused at the start. What it gives goes out as a Float64MultiArray.
 
-The model runs in a callback group of its own, so that a slow one delays no message. A lifecycle node, which activates
-itself unless `autostart` is false; without fresh values, and after an emergency stop, it is silent.
+The model runs in a thread of its own, so that a slow one delays no message; while it is busy, older values give way to
+the newest. A lifecycle node, which activates itself unless `autostart` is false; without fresh values, and after an
+emergency stop, it is silent.
 """
 
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import numpy as np
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float64MultiArray
 
 from gaitway.policy.learned_model import load_model
 from gaitway.robots import get_robot
 from gaitway.ros import messages, names
+from gaitway.ros.agents.bounded_stage import BoundedStage
 from gaitway.ros.agents.joint_agent import JointAgent
 from gaitway.ros.environment import RosError
 from gaitway.ros.node_main import run_node, steady_s, steady_timer
@@ -36,10 +35,11 @@ _PICTURE_TIMEOUT_S = 1.0
 
 
 class MlAgent(JointAgent):
-    """Keeps the newest joint states and picture; a timer asks the model."""
+    """Keeps the newest joint states and picture, which a timer hands to the thread of the model."""
 
     def __init__(self) -> None:
         super().__init__("ml_agent")
+        self._asking = BoundedStage(self._ask, 1)  # first: a node that refuses a parameter is destroyed too
         robot = get_robot(self.fixed("robot", "h23", "Robot whose joints these are."))
         self._joints = list(self.fixed("joints", list(robot.joint_names), "Joints to look at, in order."))
         unknown = [name for name in self._joints if name not in robot.joint_names]
@@ -70,7 +70,7 @@ class MlAgent(JointAgent):
             )
         if "picture" in self._features:
             self.create_subscription(Image, "camera/image_raw", self._on_image, names.SENSOR_IN)
-        steady_timer(self, 1.0 / _RATE_HZ, self._tick, MutuallyExclusiveCallbackGroup())
+        steady_timer(self, 1.0 / _RATE_HZ, self._tick)
         if self.model:
             self.start()
 
@@ -96,7 +96,13 @@ class MlAgent(JointAgent):
         else:
             self._picture, self._seen_s = picture, steady_s()
 
+    def destroy_node(self) -> None:
+        """End with the thread ended."""
+        self._asking.close()
+        super().destroy_node()
+
     def _tick(self) -> None:
+        self._asking.check()
         measured = self.measured(self._joints) if self.active else None
         if measured is None or self.model is None:
             return
@@ -105,12 +111,21 @@ class MlAgent(JointAgent):
             if self._picture is None or steady_s() - self._seen_s > _PICTURE_TIMEOUT_S:
                 self.get_logger().warning("no fresh picture: no action", throttle_duration_sec=5.0)
                 return
-            values["picture"] = shrunk(self._picture, self._rows, self._columns).reshape(-1)
+            values["picture"] = self._picture
+        self._asking.offer(values)
+
+    def _ask(self, values: dict[str, np.ndarray]) -> bool:
+        """In the model's thread: from what was sensed to an action; returns whether it was published."""
+        assert self.model is not None
+        if "picture" in values:
+            values["picture"] = shrunk(values["picture"], self._rows, self._columns).reshape(-1)
         action = self.model(np.concatenate([values[name] for name in self._features]))
         if not np.isfinite(action).all():
             self.get_logger().error("the model gives a value that is not finite", throttle_duration_sec=1.0)
-        elif self.active:  # an emergency stop may have come meanwhile
+            return False
+        if self.active:  # an emergency stop may have come meanwhile
             self._actions.publish(Float64MultiArray(data=messages.doubles(action)))
+        return self.active
 
 
 def shrunk(picture: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -139,4 +154,4 @@ def _with_model() -> MlAgent:
 
 
 if __name__ == "__main__":
-    run_node(_with_model, partial(MultiThreadedExecutor, num_threads=2))
+    run_node(_with_model)

@@ -4,20 +4,17 @@ It decides from `scan` ten times a second and sends `cmd_vel`; without a fresh s
 and right alike, `camera/image_raw` decides, if there is one: the side with fewer edges is the clearer one. `status` says
 what it does and how far the nearest thing ahead is.
 
-Pictures are looked at in a callback group of their own on another thread, so that they never delay a scan or a
-decision. A lifecycle node, which activates itself unless `autostart` is false.
+Pictures are looked at in a thread of their own, the newest first, so that they never delay a scan or a decision. A
+lifecycle node, which activates itself unless `autostart` is false.
 """
 
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 from geometry_msgs.msg import Twist
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, LaserScan
@@ -25,6 +22,7 @@ from std_msgs.msg import String
 
 from gaitway.behaviors import Reactive, ReactiveConfig, Scan, clearer_side
 from gaitway.ros import messages, names
+from gaitway.ros.agents.bounded_stage import BoundedStage
 from gaitway.ros.node_main import run_node, steady_s, steady_timer
 
 _RATE_HZ = 10.0
@@ -35,6 +33,7 @@ class ReactiveNavigator(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("reactive_navigator")
+        self._looking: BoundedStage[Image] = BoundedStage(self._look, 1)
         self._reactive = Reactive(
             ReactiveConfig(
                 stop_distance=self._fixed(
@@ -57,13 +56,7 @@ class ReactiveNavigator(LifecycleNode):
         self._clearer = 0.0
         self._active = False
         self.create_subscription(LaserScan, "scan", self._on_scan, qos_profile_sensor_data)
-        self.create_subscription(
-            Image,
-            "camera/image_raw",
-            self._on_image,
-            qos_profile_sensor_data,
-            callback_group=MutuallyExclusiveCallbackGroup(),
-        )
+        self.create_subscription(Image, "camera/image_raw", self._looking.offer, qos_profile_sensor_data)
         steady_timer(self, 1.0 / _RATE_HZ, self._tick)
         if autostart:
             self.trigger_configure()
@@ -89,16 +82,24 @@ class ReactiveNavigator(LifecycleNode):
     def _on_scan(self, message: LaserScan) -> None:
         self._scan, self._scanned_s = messages.scan(message), steady_s()
 
-    def _on_image(self, message: Image) -> None:
+    def _look(self, message: Image) -> bool:
+        """In the thread of pictures: finds the clearer side; returns whether the picture could be read."""
         picture = messages.picture(message)
         if picture is None:
             self.get_logger().warning(
                 f"a picture as {message.encoding} is left out", throttle_duration_sec=10.0
             )
-        else:
-            self._clearer = clearer_side(picture)
+            return False
+        self._clearer = clearer_side(picture)
+        return True
+
+    def destroy_node(self) -> None:
+        """End with the thread ended."""
+        self._looking.close()
+        super().destroy_node()
 
     def _tick(self) -> None:
+        self._looking.check()
         if not self._active:
             return
         age_s = steady_s() - self._scanned_s
@@ -113,4 +114,4 @@ class ReactiveNavigator(LifecycleNode):
 
 
 if __name__ == "__main__":
-    run_node(ReactiveNavigator, partial(MultiThreadedExecutor, num_threads=2))
+    run_node(ReactiveNavigator)

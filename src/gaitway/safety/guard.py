@@ -47,7 +47,7 @@ class GuardLimits:
     soft_upper: np.ndarray
     """Targets stay below this where no other limit forbids it [rad]."""
     effort: np.ndarray
-    """Largest torque the servo may be asked for [N m]; where its damping brakes with more, a joint's own position."""
+    """Largest torque the servo may be asked for [N m], unless it brakes by its damping alone."""
     velocity: np.ndarray
     """A joint faster than this is not driven further [rad/s]."""
     rate: np.ndarray

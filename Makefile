@@ -54,11 +54,11 @@ accept-05: .venv/.bench
 	$(PIP) --editable '.[train,ros,dashboard,dev]'
 	touch $@
 
-# gaitway_msgs. Without a compiler the rest of Gaitway works, and what needs it says so.
+# gaitway_msgs and tf2_msgs. Without a compiler the rest of Gaitway works, and what needs it says so.
 .venv/.interfaces: $(wildcard interfaces/*/* interfaces/*/*/*) constraints.txt | .venv/.dev
 	$(PIP) --editable '.[interfaces]'
 	$(BIN)/gaitway interfaces --if-possible
-	@if $(BIN)/python -c 'import gaitway_msgs' 2>/dev/null; then touch $@; fi
+	@if $(BIN)/python -c 'import gaitway_msgs, tf2_msgs' 2>/dev/null; then touch $@; fi
 
 .venv/.bench: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) --editable '.[train,ros,bench]'

@@ -103,7 +103,7 @@ def test_eval_measures_the_policy_beside_doing_nothing(toy_policy: Path) -> None
 def test_doctor_says_what_is_here() -> None:
     findings = {finding["name"]: finding for finding in json.loads(gaitway("doctor", "--json").stdout)}
     assert set(findings) == {
-        "Python", "onnxruntime", "MuJoCo", "torch", "ROS 2", "gaitway_msgs", "rendering",
+        "Python", "onnxruntime", "MuJoCo", "torch", "ROS 2", "gaitway_msgs", "tf2_msgs", "rendering",
     }  # fmt: skip
     assert findings["MuJoCo"]["found"].startswith("4")
     assert findings["ROS 2"]["advice"] == ""

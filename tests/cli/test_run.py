@@ -55,7 +55,7 @@ def test_a_world_or_a_rate_that_cannot_be_is_refused_with_what_would_be_right():
 
 
 def test_help_of_every_node_needs_no_robot():
-    pytest.importorskip("gaitway_msgs")  # of robot_services
+    pytest.importorskip("gaitway_msgs")  # of robot_services, built with tf2_msgs
     ask = f"from gaitway.cli.run import run\nfor name in {tuple(NODES)}:\n    run([name, '--help'])"
     result = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""Building gaitway_msgs: what it repairs, and what it says where it cannot."""
+"""Building gaitway_msgs and tf2_msgs: what it repairs, and what it says where it cannot."""
 
 from __future__ import annotations
 
@@ -47,14 +47,19 @@ def test_without_a_compiler_the_build_says_what_it_lacks() -> None:
     assert "a C and C++ compiler" in allowed.stdout
 
 
-def test_what_needs_the_messages_says_that_they_are_not_built(tmp_path: Path) -> None:
-    (tmp_path / "gaitway_msgs.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'gaitway_msgs'\", name='gaitway_msgs')\n"
+@pytest.mark.parametrize(
+    ("package", "node"), [("gaitway_msgs", "robot_services"), ("tf2_msgs", "robot_state_publisher")]
+)
+def test_what_needs_the_messages_says_that_they_are_not_built(
+    package: str, node: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{package}.py").write_text(
+        f"raise ModuleNotFoundError(\"No module named '{package}'\", name='{package}')\n"
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-m", "gaitway.cli.main", "run", "robot_services", "--help"],
+        [sys.executable, "-m", "gaitway.cli.main", "run", node, "--help"],
         env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "gaitway_msgs is not built" in done.stderr
+    assert f"{package} is not built" in done.stderr

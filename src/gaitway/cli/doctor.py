@@ -16,7 +16,7 @@ from rich.text import Text
 
 from gaitway.errors import GaitwayError
 from gaitway.ros import find_ros
-from gaitway.ros.interfaces import PACKAGE, obstacle
+from gaitway.ros.interfaces import PACKAGES, interfaces_advice
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def diagnose() -> list[Finding]:
         _package("MuJoCo", "mujoco", "gaitway[sim]", at_least=4),
         _package("torch", "torch", "gaitway[train]"),
         Finding("ROS 2", "" if ros.source == "none" else f"{ros.source}: {ros.detail}", ros.problem or ""),
-        _interfaces(),
+        *(_interfaces(package) for package in PACKAGES),
         _rendering(),
     ]
 
@@ -82,12 +82,12 @@ def _package(label: str, package: str, extra: str, at_least: int = 0) -> Finding
     return Finding(label, version, "")
 
 
-def _interfaces() -> Finding:
-    """Say whether the ROS 2 messages of Gaitway are there, and where."""
-    spec = importlib.util.find_spec(PACKAGE)
+def _interfaces(package: str) -> Finding:
+    """Say whether a package of ROS 2 messages is there, and where."""
+    spec = importlib.util.find_spec(package)
     if spec is None:
-        return Finding(PACKAGE, "", obstacle() or "gaitway interfaces")
-    return Finding(PACKAGE, f"built, in {Path(str(spec.origin)).parent}", "")
+        return Finding(package, "", interfaces_advice(package))
+    return Finding(package, f"in {Path(str(spec.origin)).parent}", "")
 
 
 def _rendering() -> Finding:

@@ -1,4 +1,4 @@
-"""`gaitway interfaces`: build the ROS 2 package gaitway_msgs into this environment."""
+"""`gaitway interfaces`: build the ROS 2 packages gaitway_msgs and tf2_msgs into this environment."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from rich.console import Console
 
 from gaitway.progress import progress_bar
 from gaitway.ros import RosError
-from gaitway.ros.interfaces import PACKAGE, build_interfaces, obstacle
+from gaitway.ros.interfaces import PACKAGES, build_interfaces, obstacle
 
 
 @dataclass(frozen=True, kw_only=True)
 class InterfacesCommand:
-    """Build the messages, services and the action of gaitway_msgs into this environment.
+    """Build the messages, services and the action of gaitway_msgs, and the message of /tf, into this environment.
 
     For ROS 2 from PyPI; it needs a C++ compiler and `pip install 'gaitway[interfaces]'`, and takes half a minute. In
-    a ROS 2 workspace `colcon build` builds them.
+    a ROS 2 workspace `colcon build` builds gaitway_msgs, and tf2_msgs is part of ROS 2.
     """
 
     if_possible: bool = False
@@ -27,13 +27,13 @@ class InterfacesCommand:
         console = Console()
         reason = obstacle()
         if reason is not None and self.if_possible:
-            console.print(f"{reason}. All but what needs {PACKAGE} works without it", markup=False)
+            console.print(f"{reason}. All but what needs them works without", markup=False)
             return
         if reason is not None:
             raise RosError(reason)
-        with progress_bar(f"build {PACKAGE}", 1.0) as bar:
+        with progress_bar("build messages", 1.0) as bar:
             prefix = build_interfaces(lambda step, steps: bar.update(step / steps, f"{step} of {steps}"))
-        console.print(f"{PACKAGE} built into {prefix}")
+        console.print(f"{' and '.join(PACKAGES)} built into {prefix}")
 
 
 COMMAND = InterfacesCommand

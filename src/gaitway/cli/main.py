@@ -54,10 +54,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except ModuleNotFoundError as error:
-        if error.name == "gaitway_msgs":
+        if error.name in ("gaitway_msgs", "tf2_msgs"):
             from gaitway.ros.interfaces import interfaces_missing
 
-            print(f"error: {interfaces_missing()}", file=sys.stderr)
+            print(f"error: {interfaces_missing(error.name)}", file=sys.stderr)
             sys.exit(2)
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:

@@ -1,4 +1,4 @@
-"""Building the package gaitway_msgs into an environment whose ROS 2 comes from PyPI.
+"""Building the packages gaitway_msgs and tf2_msgs into an environment whose ROS 2 comes from PyPI.
 
 The wheels' prefix is a complete ROS prefix, so that CMake finds in it what any ROS 2 workspace has. One thing is wrong
 there: the exported targets name the include folders of Python and numpy on the machine where the wheels were made.
@@ -6,6 +6,7 @@ there: the exported targets name the include folders of Python and numpy on the 
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -20,7 +21,8 @@ from pathlib import Path
 from gaitway.files import write_atomically
 from gaitway.ros.environment import RosError, find_ros
 
-PACKAGE = "gaitway_msgs"
+PACKAGE, TF_PACKAGE = PACKAGES = ("gaitway_msgs", "tf2_msgs")
+"""Gaitway's own messages, and the one of `/tf`, which is part of ROS 2 but not on PyPI."""
 _TOOLS = ("cmake", "ninja")
 _MODULES = ("ament_package", "catkin_pkg")
 _CMAKE_PACKAGES = (
@@ -37,12 +39,12 @@ _INCLUDES = re.compile(
 
 
 def interfaces_built() -> bool:
-    """Whether gaitway_msgs can be imported here, wherever it was built."""
-    return importlib.util.find_spec(PACKAGE) is not None
+    """Whether both packages can be imported here, wherever they were built."""
+    return all(importlib.util.find_spec(package) is not None for package in PACKAGES)
 
 
 def obstacle() -> str | None:
-    """Why gaitway_msgs cannot be built into this environment, and what to do; None where nothing is missing."""
+    """Why the packages cannot be built into this environment, and what to do; None where nothing is missing."""
     found = find_ros()
     if found.problem is not None:
         return found.problem
@@ -52,12 +54,19 @@ def obstacle() -> str | None:
             f"(`colcon build --packages-select {PACKAGE}`) and source that"
         )
     missing = _missing()
-    return f"{PACKAGE} cannot be built without {'; and '.join(missing)}" if missing else None
+    return f"{' and '.join(PACKAGES)} cannot be built without {'; and '.join(missing)}" if missing else None
 
 
-def interfaces_missing() -> RosError:
-    """The error of what needs gaitway_msgs where it is not built."""
-    return RosError(f"{PACKAGE} is not built: {obstacle() or '`gaitway interfaces` builds it'}")
+def interfaces_advice(package: str) -> str:
+    """What to do where one of the packages is not there."""
+    if package == TF_PACKAGE and find_ros().source == "sourced ROS 2":
+        return "install ros-$ROS_DISTRO-tf2-msgs, a part of ROS 2"
+    return obstacle() or "`gaitway interfaces` builds it"
+
+
+def interfaces_missing(package: str = PACKAGE) -> RosError:
+    """The error of what needs one of the packages where it is not there."""
+    return RosError(f"{package} is not built: {interfaces_advice(package)}")
 
 
 def _missing() -> list[str]:
@@ -75,27 +84,29 @@ def _missing() -> list[str]:
     return missing
 
 
-def source_folder() -> Path:
-    """The sources of gaitway_msgs: in the repository, or as the wheel installs them.
+def source_folder(package: str) -> Path:
+    """The sources of a package: in the repository, or as the wheel installs them.
 
     Raises:
         RosError: they are nowhere.
     """
     candidates = [
-        Path(__file__).parents[3] / "interfaces" / PACKAGE,
-        Path(sys.prefix) / "share" / "gaitway" / "interfaces" / PACKAGE,
+        Path(__file__).parents[3] / "interfaces" / package,
+        Path(sys.prefix) / "share" / "gaitway" / "interfaces" / package,
     ]
     for folder in candidates:
         if (folder / "package.xml").is_file():
             return folder
-    raise RosError(f"the sources of {PACKAGE} are not in {' or '.join(map(str, candidates))}")
+    raise RosError(f"the sources of {package} are not in {' or '.join(map(str, candidates))}")
 
 
 def build_interfaces(on_step: Callable[[int, int], None] = lambda step, steps: None) -> Path:
-    """Generate, compile and install gaitway_msgs into this environment.
+    """Generate, compile and install the packages into this environment.
+
+    Of tf2_msgs a wheel's own goes before ours.
 
     Args:
-        on_step: told after each command of the compilation which one it was, and how many there are.
+        on_step: told after each command of a package's compilation which one it was, and how many there are.
 
     Returns:
         The folder that it was installed under.
@@ -107,10 +118,19 @@ def build_interfaces(on_step: Callable[[int, int], None] = lambda step, steps: N
     reason = obstacle()
     if reason is not None:
         raise RosError(reason)
-    source, prefix = source_folder(), Path(sys.prefix).resolve()
+    prefix = Path(sys.prefix).resolve()
     repair_includes(prefix / "share")
+    of_wheels = importlib.metadata.packages_distributions()
+    for package in PACKAGES:
+        if package not in of_wheels:
+            _build(source_folder(package), prefix, on_step)
+    importlib.invalidate_caches()
+    return prefix
+
+
+def _build(source: Path, prefix: Path, on_step: Callable[[int, int], None]) -> None:
     cmake = str(_tool("cmake"))
-    with tempfile.TemporaryDirectory(prefix=f"{PACKAGE}-") as build:
+    with tempfile.TemporaryDirectory(prefix=f"{source.name}-") as build:
         _run(
             [
                 cmake, "-S", str(source), "-B", build, "-G", "Ninja",
@@ -124,8 +144,6 @@ def build_interfaces(on_step: Callable[[int, int], None] = lambda step, steps: N
         )  # fmt: skip
         _run([cmake, "--build", build], on_step)
         _run([cmake, "--install", build])
-    importlib.invalidate_caches()
-    return prefix
 
 
 def repair_includes(share: Path) -> None:

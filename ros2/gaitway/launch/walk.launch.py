@@ -1,4 +1,4 @@
-"""A simulated humanoid that walks: robot, supervisor, controller, and the services that let it go.
+"""A simulated humanoid that walks: robot, supervisor, controller, the services that let it go, and its frames.
 
 The robot hangs on its gantry until somebody asks for a mode:
 
@@ -14,7 +14,7 @@ from launch_ros.actions import Node
 
 
 def generate_launch_description():
-    """The four processes; a process that dies is not restarted."""
+    """The five processes; a process that dies is not restarted."""
     robot, policy = LaunchConfiguration("robot"), LaunchConfiguration("policy")
     given = {"robot": robot, "policy": policy}
     return LaunchDescription(
@@ -27,5 +27,6 @@ def generate_launch_description():
             Node(package="gaitway", executable="safety_supervisor", parameters=[given]),
             Node(package="gaitway", executable="policy_controller", parameters=[given]),
             Node(package="gaitway", executable="robot_services"),
+            Node(package="gaitway", executable="robot_state_publisher", parameters=[{"robot": robot}]),
         ]
     )

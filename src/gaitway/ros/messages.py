@@ -14,6 +14,7 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image, Imu, JointState, LaserScan
 
 from gaitway.behaviors import Scan
+from gaitway.ros.names import BASE_FRAME, ODOM_FRAME
 from gaitway.safety import Stop
 from gaitway.safety.faults import Sample
 
@@ -109,8 +110,8 @@ def odometry(
     stamp: Time, pos: np.ndarray, quat: np.ndarray, lin_vel_b: np.ndarray, ang_vel_b: np.ndarray
 ) -> Odometry:
     """Pose of the base in `odom` [m], wxyz, and velocities in base frame [m/s], [rad/s], as REP-105 has it."""
-    message = Odometry(child_frame_id="base_link")
-    message.header.stamp, message.header.frame_id = stamp, "odom"
+    message = Odometry(child_frame_id=BASE_FRAME)
+    message.header.stamp, message.header.frame_id = stamp, ODOM_FRAME
     position = message.pose.pose.position
     position.x, position.y, position.z = (float(value) for value in pos)
     message.pose.pose.orientation = quat_message(quat)

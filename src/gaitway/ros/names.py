@@ -26,6 +26,18 @@ DIAGNOSTICS = "/diagnostics"
 FAULTS = "/faults"
 """A DiagnosticStatus for each injected fault, when it first acts."""
 
+TF = "/tf"
+TF_STATIC = "/tf_static"
+ROBOT_DESCRIPTION = "/robot_description"
+
+ODOM_FRAME = "odom"
+BASE_FRAME = "base_link"
+IMU_FRAME = "imu_link"
+LIDAR_FRAME = "lidar_link"
+CAMERA_FRAME = "camera_link"
+"""x ahead, z up; images are in CAMERA_OPTICAL_FRAME, as REP-103 has it: z ahead, x to the right."""
+CAMERA_OPTICAL_FRAME = "camera_optical_frame"
+
 ROBOT = "robot"
 """Node that is the robot, simulated or bridged."""
 ROBOT_STATE = "/robot/state"

@@ -25,6 +25,10 @@ NODES = {
         "gaitway.ros.policy_controller:PolicyController",
         "runs a policy file on a robot, at the policy's rate",
     ),
+    "robot_state_publisher": (
+        "gaitway.ros.robot_state_publisher:RobotStatePublisher",
+        "a robot's frames on /tf, and its URDF",
+    ),
     "odometry_estimator": (
         "gaitway.ros.odometry_estimator:OdometryEstimator",
         "/odom from joints and IMU",

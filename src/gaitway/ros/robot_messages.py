@@ -8,6 +8,7 @@ from builtin_interfaces.msg import Time
 from gaitway_msgs.msg import RobotState, SafetyState, SensorData
 from geometry_msgs.msg import Point, Pose
 
+from gaitway.ros.names import ODOM_FRAME
 from gaitway.ros.node_main import steady_s
 from gaitway.ros.robot_watch import RobotWatch
 
@@ -21,7 +22,7 @@ def robot_state(watch: RobotWatch, mode: str, stamp: Time) -> RobotState:
         stamp: now.
     """
     state = RobotState(mode=mode, on_gantry=watch.on_gantry())
-    state.header.stamp, state.header.frame_id = stamp, "odom"
+    state.header.stamp, state.header.frame_id = stamp, ODOM_FRAME
     if watch.odometry.message is not None:
         state.header.frame_id = watch.odometry.message.header.frame_id
         state.pose, state.velocity = watch.odometry.message.pose.pose, watch.odometry.message.twist.twist

@@ -21,7 +21,6 @@ from gaitway.robots import get_robot
 from gaitway.ros import messages, names
 from gaitway.sim import Camera, CameraConfig, draw_lighting, get_world
 
-_FRAME = "camera_link"
 _FRAMES_READ = 64
 
 
@@ -54,7 +53,7 @@ def image_message(picture: np.ndarray) -> Image:
     """A picture, shape (height, width, 3), uint8, as a message without a stamp."""
     height, width, channels = picture.shape
     message = Image(height=height, width=width, encoding="rgb8", step=width * channels)
-    message.header.frame_id = _FRAME
+    message.header.frame_id = names.CAMERA_OPTICAL_FRAME
     message.data = array.array("B", picture.tobytes())
     return message
 
@@ -63,7 +62,7 @@ def camera_info(config: CameraConfig, focal_length: float) -> CameraInfo:
     """The pinhole that pictures are drawn with."""
     f, cx, cy = focal_length, 0.5 * config.width, 0.5 * config.height
     message = CameraInfo(width=config.width, height=config.height, distortion_model="plumb_bob")
-    message.header.frame_id = _FRAME
+    message.header.frame_id = names.CAMERA_OPTICAL_FRAME
     message.d = [0.0] * 5
     message.k = [f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]

@@ -95,7 +95,7 @@ class SimulatedPerception:
             range_min=config.range_min,
             range_max=config.range_max,
         )
-        message.header.stamp, message.header.frame_id = messages.stamp_from(stamp_ns), "lidar_link"
+        message.header.stamp, message.header.frame_id = messages.stamp_from(stamp_ns), names.LIDAR_FRAME
         ranges = lidar.scan(self._sim.base_pos_w[0], self._sim.base_quat_w[0])
         message.ranges = array.array("f", ranges.tobytes())
         self._scan_out.publish(message)

@@ -76,7 +76,7 @@ class SimulatedRobot(RobotBridge):
         self._stiffness: np.ndarray | None = None
         self._damping: np.ndarray | None = None
         self._imu_message = Imu()
-        self._imu_message.header.frame_id = "imu_link"
+        self._imu_message.header.frame_id = names.IMU_FRAME
         self._imu_message.linear_acceleration_covariance[0] = -1.0  # not measured
         self._physics_steps = self.sim.decimation if self._lockstep else 0  # a stamp of zero is none
         self._slipped = 0

@@ -1,4 +1,4 @@
-"""The measurements of issue 6: an agent that learns on the robot, and what messages, inference and executors cost."""
+"""The measurements of issue 6: an agent that learns on the robot, and what messages, inference, executors and pictures cost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from functools import partial
 from typing import Any
 
+import camera_cost
 import executors
 import q_learning_trial
 from acceptance import accept, gaitway
@@ -20,6 +21,7 @@ PIECES = {
     "bench-ros": partial(bench, "ros"),
     "bench-policy": partial(bench, "policy"),
     "executors": executors.compare,
+    "camera": camera_cost.compare,
     **q_learning_trial.PIECES,
 }
 

@@ -85,6 +85,7 @@ def write_results() -> None:
         *messages_section(),
         *inference_section(),
         *executors_section(),
+        *camera_section(),
     ]
     write_atomically(DOCS / "results.md", "\n\n".join(parts) + "\n")
     write_fault_table()
@@ -519,6 +520,39 @@ def executors_section() -> list[str]:
         parts += [
             "## `concurrent_agent` on three executors",
             f"{measured['seconds']:g} s each.",
+            table(heads, rows),
+            machine_line([measured]),
+        ]
+    return parts
+
+
+def camera_section() -> list[str]:
+    """Control with and without pictures."""
+    parts = []
+    for measured in records("accept-05-camera.json"):
+        rows = [
+            [
+                f"{run['camera_hz']:g}",
+                f"{run['pictures_hz']:.1f}",
+                f"{run['command_rate_hz']:.2f}",
+                f"{100 * run['late_commands']:.2f} %",
+                f"{run['latency_p50_ms']:.1f}",
+                f"{run['latency_p99_ms']:.1f}",
+            ]
+            for run in sorted(measured["runs"], key=lambda run: run["camera_hz"])
+        ]
+        heads = [
+            "pictures asked for [Hz]",
+            "drawn [Hz]",
+            "commands [Hz]",
+            "late",
+            "latency p50 [ms]",
+            "p99 [ms]",
+        ]
+        parts += [
+            "## What the camera costs",
+            f"`{measured['policy_file']}` over ROS 2 among obstacles, runs of {measured['seconds']:g} s with and without "
+            "pictures, made in turn.",
             table(heads, rows),
             machine_line([measured]),
         ]

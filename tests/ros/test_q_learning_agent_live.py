@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from geometry_msgs.msg import TwistStamped
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Quaternion, TwistStamped
+from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import String
 
 from gaitway.policy.balance_learner import ACTIONS
 from gaitway.policy.q_table import Grid, QTable
 from gaitway.policy.shipped import find_policy
+from gaitway.robots import h23
 from gaitway.ros import messages, names
 from gaitway.ros.launching import Launch
 from gaitway.ros.lockstep import LockstepRobot, launch_lockstep
 from tests.ros.agent_process import GAITWAY, running_agent
+from tests.ros.harness import WAIT_S
 
 NAME = "q_learning_agent"
 PUSHED = ["push.impulse:=[0.0, 45.0, 0.0]", "push.first_s:=1.0", "push.every_s:=1.0"]
@@ -94,6 +98,38 @@ def test_learns_in_lockstep_keeps_its_table_and_goes_on_from_it(tmp_path: Path) 
         again = QTable.load(table)
         assert (again.visits >= learned.visits).all()
         assert int(again.visits.sum()) >= last + 40
+
+
+def test_a_robot_that_asks_again_is_told_the_velocity_again(tmp_path: Path) -> None:
+    heard: list[TwistStamped] = []
+    with Launch({}, tmp_path) as launch:
+        client, robot = launch.client, h23()
+        node = client.node
+        node.create_subscription(TwistStamped, names.CMD_VEL, heard.append, 100)
+        joints = node.create_publisher(JointState, names.JOINT_STATES, names.SENSOR_OUT)
+        imu = node.create_publisher(Imu, names.IMU, names.SENSOR_OUT)
+        state = node.create_publisher(DiagnosticStatus, names.ROBOT_STATE, names.LATCHED)
+        state.publish(DiagnosticStatus(message="active"))
+
+        def ask(stamp_ns: int) -> list[int]:
+            """Publish the sensors of an instant; gives the stamps of the velocities that answer."""
+            stamp, before = messages.stamp_from(stamp_ns), len(heard)
+            upright = Imu(orientation=Quaternion(w=1.0))
+            upright.header.stamp = stamp
+            imu.publish(upright)
+            zeros = np.zeros(robot.num_joints)
+            joints.publish(messages.joint_state(stamp, robot.joint_names, zeros, zeros))
+            client.spin_for(0.2)
+            return [messages.nanoseconds(message.header.stamp) for message in heard[before:]]
+
+        with running_agent(tmp_path / "agent.log", NAME, "-p", "table:=''", "-p", "use_stamped_vel:=true"):
+            client.spin_until(lambda: node.count_subscribers(names.JOINT_STATES) > 0, WAIT_S)
+            client.spin_for(0.5)
+            assert ask(20_000_000) == [20_000_000]
+            assert ask(40_000_000) == []
+            assert ask(40_000_000) == [20_000_000]
+            assert ask(120_000_000) == [120_000_000]
+            assert ask(120_000_000) == [120_000_000]
 
 
 def test_a_table_of_other_cells_ends_the_agent_with_a_reason(tmp_path: Path) -> None:

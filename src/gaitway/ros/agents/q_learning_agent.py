@@ -81,7 +81,7 @@ class QLearningAgent(LifecycleNode):
         self._imu: Imu | None = None
         self._joint_state: JointState | None = None
         self._sent: Twist | TwistStamped | None = None
-        self._ticked_ns, self._due_ns = -1, 0
+        self._due_ns = 0
         self._robot_active, self._interrupted = False, True
         self._falling, self._fallen = False, False
         self._active, self._in_episode = False, False
@@ -210,9 +210,14 @@ class QLearningAgent(LifecycleNode):
         self._tick_if_due()
 
     def _on_joint_state(self, message: JointState) -> None:
+        asked_before = (
+            self._joint_state is not None and message.header.stamp == self._joint_state.header.stamp
+        )
         self._joint_state = message
-        if messages.nanoseconds(message.header.stamp) == self._ticked_ns and self._sent is not None:
-            self._cmd_vel.publish(self._sent)  # a robot in lock-step asks again: the answer was lost
+        if asked_before and self._robot_active and self._sent is not None:
+            # A robot in lock-step asks again: the velocity was lost, or the controller dropped it when it heard of
+            # the robot's mode only after it, and by then the robot may be control steps past the tick.
+            self._cmd_vel.publish(self._sent)
         self._tick_if_due()
 
     def _on_robot_state(self, message: DiagnosticStatus) -> None:
@@ -236,7 +241,7 @@ class QLearningAgent(LifecycleNode):
             return
         late = newest_ns - self._due_ns > self._period_ns
         self._due_ns = (newest_ns if late else self._due_ns) + self._period_ns
-        self._ticked_ns, self._sent = stamp_ns, None
+        self._sent = None
         self._tick(self._joint_state, self._imu, late=late)
 
     def _tick(self, joint_state: JointState, imu: Imu, *, late: bool) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gaitway.learning import CheckpointError, PPOConfig, TrainConfig, recipe, tr
 from gaitway.learning.checkpoint import Checkpoints, load_checkpoint
 from gaitway.learning.q_learning import QLearningConfig
 from gaitway.learning.record import read_config
+from gaitway.learning.trainer import arithmetic
 
 SMALL = TrainConfig(
     env_steps=16 * 8 * 12, num_envs=16, checkpoint_every=3, torch_threads=1,
@@ -40,14 +42,25 @@ def assert_same_policy(left: Path, right: Path) -> None:
         assert torch.equal(tensor, theirs[name]), name
 
 
-def test_a_resumed_run_ends_in_the_bits_of_one_never_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+def test_a_resumed_run_ends_in_the_bits_of_one_never_stopped(
+    precision: Literal["highest", "medium"], tmp_path: Path
+) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(SMALL, whole)
-    train(replace(SMALL, env_steps=SMALL.env_steps // 2), parts)
-    result = train(SMALL, parts, resume=True)
+    config = replace(SMALL, matmul_precision=precision)
+    train(config, whole)
+    train(replace(config, env_steps=SMALL.env_steps // 2), parts)
+    result = train(config, parts, resume=True)
     assert result.env_steps == SMALL.env_steps
     assert [row["env_steps"] for row in result.curve] == [128 * i for i in range(1, 13)]
     assert_same_policy(whole, parts)
+
+
+def test_the_precision_of_a_training_does_not_outlast_it() -> None:
+    before = torch.get_float32_matmul_precision()
+    with arithmetic(replace(SMALL, matmul_precision="medium")):
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert torch.get_float32_matmul_precision() == before
 
 
 def _wait_for_checkpoint(run_dir: Path) -> None:

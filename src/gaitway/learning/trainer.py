@@ -136,9 +136,12 @@ def arithmetic(config: TrainConfig) -> Iterator[None]:
     """Let torch compute as a training does, from before anything of it is made."""
     torch.set_num_threads(config.torch_threads)
     torch.set_flush_denormal(True)  # idle units' moments in Adam decay to denormals, and those are slow
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(config.matmul_precision)
     try:
         yield
     finally:
+        torch.set_float32_matmul_precision(precision)
         torch.set_flush_denormal(False)
 
 

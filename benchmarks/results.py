@@ -268,7 +268,7 @@ def comparison_section() -> list[str]:
     rows = [comparison_cells(run) for run in runs]
     heads = [
         "algorithm, environment", "samples", "seeds", "Gaitway", "Stable-Baselines3", "difference (95 % bootstrap)",
-        "not inferior by over 10 %", "time to return", "times faster (aim)",
+        "not inferior by over 10 %", "time to return", "times faster (aim)", "whole run",
     ]  # fmt: skip
     return [
         "## Algorithms beside Stable-Baselines3",
@@ -277,6 +277,7 @@ def comparison_section() -> list[str]:
         "median over seeds. The records hold both settings, every seed and the versions; settings of the reference "
         "are its defaults unless the record says otherwise.",
         table(heads, rows),
+        *[f"{run['algo']}, {run['env_id']}: {note}" for run in runs if (note := run.get("note"))],
         machine_line(runs),
     ]
 
@@ -287,8 +288,9 @@ def comparison_cells(run: dict[str, Any]) -> list[str]:
     verdict = "yes" if run["interval_not_inferior"] else "mean only" if run["mean_not_inferior"] else "no"
     aim = f" ({run['faster_aim']:g})" if run["faster_aim"] else ""
     faster = "-" if run["times_faster"] is None else f"{run['times_faster']:.1f}"
+    algo = " ".join(part for part in (run["algo"], run.get("variant")) if part)
     return [
-        f"{run['algo']}, {run['env_id']}",
+        f"{algo}, {run['env_id']}",
         f"{run['env_steps']:,}"
         + (f" / {steps:,}" if (steps := run["reference_steps"]) != run["env_steps"] else ""),
         str(len(run["our_returns"])),
@@ -299,6 +301,7 @@ def comparison_cells(run: dict[str, Any]) -> list[str]:
         f"{run['threshold']:g}: {seconds_cell(run['our_seconds_to_threshold'])} / "
         f"{seconds_cell(run['their_seconds_to_threshold'])}",
         faster + aim,
+        f"{seconds_cell(run['our_seconds'])} / {seconds_cell(run['their_seconds'])}",
     ]
 
 

@@ -39,7 +39,8 @@ def measure(camera_hz: float) -> dict[str, Any]:
             heard.clear()
         launch.client.spin_for(_SECONDS)
         launch.check()
-        active = witness.robot.message == RobotMode.ACTIVE.value
+        if witness.robot.message != RobotMode.ACTIVE.value:
+            raise SystemExit(f"the robot ended {witness.robot.message}")
     periods = np.diff(witness.commands_s)
     late = periods > LATE_PERIODS * load_policy(find_policy(POLICY)).spec.step_dt
     return {
@@ -49,7 +50,6 @@ def measure(camera_hz: float) -> dict[str, Any]:
         "late_commands": float(late.mean()),
         "latency_p50_ms": float(1e3 * np.percentile(witness.latencies_s, 50)),
         "latency_p99_ms": float(1e3 * np.percentile(witness.latencies_s, 99)),
-        "active_at_the_end": active,
     }
 
 

@@ -104,9 +104,7 @@ def _joint(link: Link, robot: Robot) -> Element:
 
 def _origin(pos: np.ndarray | tuple[float, ...], quat: np.ndarray | tuple[float, ...]) -> Element:
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # where pitch is a right angle, any roll and yaw that add up will do
+        warnings.simplefilter("ignore", UserWarning)  # at a pitch of a right angle roll and yaw are one
         roll_pitch_yaw = _rotation(quat).as_euler("xyz")
     return Element("origin", xyz=_text(*pos), rpy=_text(*roll_pitch_yaw))
 

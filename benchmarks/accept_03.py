@@ -154,9 +154,12 @@ COMPARISONS = (
             algo=algo, reference=algo.upper(), env_id=env_id, env_steps=50_000, seeds=3, threshold=threshold,
             faster=1.5, ours=(*OFF_POLICY[algo][0], *precision), settings=OFF_POLICY[algo][1], variant=variant,
         )
-        for variant, precision in (("", ()), ("bfloat16", ("--matmul-precision", "medium")))
+        for env_id, threshold, variant, precision in (
+            ("Hopper-v5", 1000.0, "", ()),
+            ("HalfCheetah-v5", 2000.0, "", ()),
+            ("HalfCheetah-v5", 2000.0, "bfloat16", ("--matmul-precision", "medium")),
+        )
         for algo in ("sac", "td3")
-        for env_id, threshold in (("Hopper-v5", 1000.0), ("HalfCheetah-v5", 2000.0))
     ),
     Comparison(
         algo="fast_sac", reference="SAC", env_id="HalfCheetah-v5", env_steps=500_000, reference_steps=50_000, seeds=3,

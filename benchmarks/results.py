@@ -277,9 +277,23 @@ def comparison_section() -> list[str]:
         "median over seeds. The records hold both settings, every seed and the versions; settings of the reference "
         "are its defaults unless the record says otherwise.",
         table(heads, rows),
-        *[f"{run['algo']}, {run['env_id']}: {note}" for run in runs if (note := run.get("note"))],
+        *comparison_notes(runs),
         machine_line(runs),
     ]
+
+
+def comparison_notes(runs: list[dict[str, Any]]) -> list[str]:
+    """What is to be known of the figures, each note once."""
+    notes: dict[str, list[str]] = {}
+    for run in runs:
+        if note := run.get("note"):
+            notes.setdefault(note, []).append(comparison_name(run))
+    return [f"{'; '.join(names)}: {note}" for note, names in notes.items()]
+
+
+def comparison_name(run: dict[str, Any]) -> str:
+    """One algorithm on one environment."""
+    return f"{' '.join(part for part in (run['algo'], run.get('variant')) if part)}, {run['env_id']}"
 
 
 def comparison_cells(run: dict[str, Any]) -> list[str]:
@@ -288,9 +302,8 @@ def comparison_cells(run: dict[str, Any]) -> list[str]:
     verdict = "yes" if run["interval_not_inferior"] else "mean only" if run["mean_not_inferior"] else "no"
     aim = f" ({run['faster_aim']:g})" if run["faster_aim"] else ""
     faster = "-" if run["times_faster"] is None else f"{run['times_faster']:.1f}"
-    algo = " ".join(part for part in (run["algo"], run.get("variant")) if part)
     return [
-        f"{algo}, {run['env_id']}",
+        comparison_name(run),
         f"{run['env_steps']:,}"
         + (f" / {steps:,}" if (steps := run["reference_steps"]) != run["env_steps"] else ""),
         str(len(run["our_returns"])),

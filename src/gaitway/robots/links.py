@@ -72,10 +72,8 @@ class LinkTree:
         Returns:
             Unit quaternions wxyz, in the order of `moving`. Shape (moving, 4).
         """
-        half = 0.5 * np.asarray(joint_pos, dtype=float)[self._order, None]
-        return rotation.multiply(
-            self._quat, np.concatenate([np.cos(half), np.sin(half) * self._axis], axis=1)
-        )
+        angle = np.asarray(joint_pos, dtype=float)[self._order, None]
+        return rotation.multiply(self._quat, _about(self._axis, angle))
 
     def _of_body(self, body: int) -> Iterator[Link]:
         model = self.model
@@ -104,5 +102,10 @@ class LinkTree:
 
     def _to_zero(self, joint: int) -> np.ndarray:
         """From where the model has a joint at first to where it is at zero, a quaternion."""
-        half = -0.5 * self.model.qpos0[self.model.jnt_qposadr[joint]]
-        return np.array([np.cos(half), *(np.sin(half) * self.model.jnt_axis[joint])])
+        first = self.model.qpos0[self.model.jnt_qposadr[joint], None]
+        return _about(self.model.jnt_axis[joint], -first)
+
+
+def _about(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Turns about unit axes (..., 3) by angles (..., 1) [rad] as quaternions wxyz (..., 4)."""
+    return np.concatenate([np.cos(0.5 * angle), np.sin(0.5 * angle) * axis], axis=-1)

@@ -68,14 +68,16 @@ class RobotStatePublisher(Node):
         return self.declare_parameter(name, default, descriptor).value
 
     def _publish_fixed(self) -> None:
-        fixed = [link for link in self._tree.links if link.joint is None] + list(sensor_frames(self._tree))
+        fixed = [link for link in self._tree.links if link.joint is None] + sensor_frames(self._tree)
         stamp = self.get_clock().now().to_msg()
         self._tf_static.publish(TFMessage(transforms=[_transform(link, stamp) for link in fixed]))
 
     def _on_joints(self, message: JointState) -> None:
         stamp_ns = messages.nanoseconds(message.header.stamp)
+        if 0 <= stamp_ns - self._published_ns < self._every_ns:
+            return
         measured = messages.by_name(message, self._tree.robot.joint_names, among_others=True)
-        if measured is None or 0 <= stamp_ns - self._published_ns < self._every_ns:
+        if measured is None:
             return
         self._published_ns = stamp_ns
         for transform, quat in zip(self._moving, self._tree.turned(measured[0]).tolist(), strict=True):

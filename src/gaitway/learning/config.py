@@ -32,7 +32,7 @@ class TrainConfig:
     """Threads of the network's arithmetic; part of what makes a run repeatable."""
     matmul_precision: Literal["highest", "medium"] = "highest"
     """How exactly torch multiplies matrices: `medium` lets a CPU that has instructions for bfloat16 multiply with three
-    digits and add with seven, which takes it less than half the time; others are not affected."""
+    digits and add with seven, which is faster; others are not affected."""
     checkpoint_every: int = 50
     """Iterations between two checkpoints."""
     eval_every: int = 0

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from point_env import PointEnv
 
 from gaitway.learning.gaussian import log_density, mean_kl_divergence
 from gaitway.learning.normalizer import Normalizer
 from gaitway.learning.ppo import PPO, PPOConfig
+from gaitway.learning.recurrent_ppo import RecurrentPPO
 from gaitway.learning.rollout import generalized_advantage
 from gaitway.robots import h23
 from gaitway.tasks import VectorEnv, get_task
@@ -101,7 +106,7 @@ def test_training_leaves_the_global_random_state_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_truncated_episode_is_valued_beyond_its_end_and_a_fall_is_not() -> None:
+def test_a_truncated_episode_is_valued_beyond_its_end() -> None:
     """With one-step episodes that all run out of time, the advantage holds the value of the end."""
     import dataclasses
 
@@ -116,5 +121,29 @@ def test_a_truncated_episode_is_valued_beyond_its_end_and_a_fall_is_not() -> Non
     assert (algorithm.rollout.ended == 1.0).all()
     value, advantage = algorithm._targets(critic_obs, final_obs)
     assert (value + advantage > 0.9 * 0.99 * 45.0).all()
-    value, advantage = algorithm._targets(critic_obs, [])  # as if they had fallen
-    assert (value + advantage < 1.0).all()
+
+
+class _OneStep(PointEnv):
+    """Episodes of one step, after which time is up; every other point is lost by then too."""
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        obs, reward, terminated, truncated, infos = super().step(actions)
+        terminated[::2] = True
+        truncated[:] = True
+        return obs, reward, terminated, truncated, infos
+
+
+@pytest.mark.parametrize("algorithm_type", [PPO, RecurrentPPO])
+def test_a_fall_at_the_time_limit_is_a_fall(algorithm_type: type[PPO] | type[RecurrentPPO]) -> None:
+    config = algorithm_type.settings_type(hidden=(8,), rollout_steps=4)
+    algorithm = algorithm_type(config, _OneStep(6, episode_steps=1), 0)
+    with torch.no_grad():
+        algorithm.policy.critic[-1].bias += 50.0  # type: ignore[union-attr]
+    _, final_obs = algorithm._collect()
+    critic_obs = algorithm.policy.normalizer(algorithm.rollout.critic_obs)
+    value, advantage = algorithm._targets(critic_obs, final_obs)
+    target = value + advantage
+    assert (target[:, ::2] < 1.0).all()
+    assert (target[:, 1::2] > 0.9 * 0.99 * 45.0).all()

@@ -37,7 +37,7 @@ from gaitway.learning.rollout import Rollout, Samples, generalized_advantage
 from gaitway.tasks import TaskMirror
 
 FinalObs = list[tuple[int, np.ndarray, torch.Tensor]]
-"""Of truncated episodes: the step, the robots (num_envs,) bool, and the critic's last observations, one row each."""
+"""Of episodes cut off by time: the step, the robots (num_envs,) bool, and the critic's last observations, one row each."""
 
 Network = TypeVar("Network", bound=GaussianPolicy)
 
@@ -190,7 +190,7 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
 
         Args:
             critic_obs: normalised. Shape (steps, num_envs, critic_size).
-            final_obs: last observations of truncated episodes, not normalised.
+            final_obs: last observations of episodes cut off by time, not normalised.
 
         Returns:
             Values of the observations acted on, shape (steps, num_envs); of each entry of `final_obs`, shape (n,); of
@@ -203,7 +203,7 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
 
     @torch.no_grad()
     def _collect(self) -> tuple[dict[str, float], FinalObs]:
-        """Fill the rollout; returns metrics, and the last observations of truncated episodes."""
+        """Fill the rollout; returns metrics, and the last observations of episodes cut off by time."""
         rollout, std = self.rollout, self.policy.log_std.exp()
         final_obs: FinalObs = []
         totals: dict[str, float] = defaultdict(float)
@@ -218,8 +218,9 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
             for name, value in getattr(self.env, "metrics", {}).items():
                 totals[name] += value
             self.episodes.take(reward, terminated, truncated)
-            if truncated.any():
-                final_obs.append((t, truncated, final_critic_obs(infos, truncated)))
+            cut_off = truncated & ~terminated  # a fall at the time limit is a fall
+            if cut_off.any():
+                final_obs.append((t, cut_off, final_critic_obs(infos, cut_off)))
             self.critic_obs = critic_obs(obs, infos)
         metrics = {"reward": float(rollout.reward.mean())}
         metrics |= {name: total / self.config.rollout_steps for name, total in totals.items()}
@@ -232,9 +233,9 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
         config, rollout = self.config, self.rollout
         value, final_values, last_value = self._values(critic_obs, final_obs)
         reward = rollout.reward.clone()
-        for (t, truncated, _), final_value in zip(final_obs, final_values, strict=True):
+        for (t, cut_off, _), final_value in zip(final_obs, final_values, strict=True):
             # an episode cut off by time goes on, for all the critic knows
-            reward[t][torch.from_numpy(truncated)] += config.discount * final_value
+            reward[t][torch.from_numpy(cut_off)] += config.discount * final_value
         advantage = generalized_advantage(
             reward, value, rollout.ended, last_value, config.discount, config.gae_lambda
         )

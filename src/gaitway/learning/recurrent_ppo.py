@@ -111,8 +111,8 @@ class RecurrentPPO(ProximalOptimization[RecurrentActorCritic]):
         policy, normalizer, ended = self.policy, self.policy.normalizer, self._ended()
         value, memories = policy.values(critic_obs, self._before[1], ended)
         final_values = [
-            policy.value(normalizer(last), memories[t, torch.from_numpy(truncated)])
-            for t, truncated, last in final_obs
+            policy.value(normalizer(last), memories[t, torch.from_numpy(cut_off)])
+            for t, cut_off, last in final_obs
         ]
         self.critic_memory = memories[-1].masked_fill(ended[-1], 0.0)
         return value, final_values, policy.value(normalizer(self.critic_obs), self.critic_memory)

@@ -122,6 +122,24 @@ def test_priorities_are_the_newest_errors() -> None:
     )
 
 
+def test_updates_are_counted_over_the_run_and_not_within_an_iteration() -> None:
+    dqn = algorithm(replace(SMALL, rollout_steps=8, update_every=12, learning_starts=0))
+    updates = []
+    for _ in range(6):
+        dqn.iterate()
+        updates.append(dqn.updates)
+    assert updates == [0, 1, 2, 2, 3, 4]
+
+
+def test_observations_that_are_not_normalised_are_not_clipped_either() -> None:
+    dqn = algorithm(replace(SMALL, normalize=False))
+    dqn.iterate()
+    obs = torch.full((1, dqn.obs.shape[1]), 100.0)
+    with torch.no_grad():
+        assert not torch.allclose(dqn.policy(obs), dqn.policy(2.0 * obs))
+        torch.testing.assert_close(dqn.policy.deployed()(obs), dqn.policy(obs))
+
+
 @pytest.mark.parametrize("config", [SMALL, PLAIN])
 def test_goes_on_from_a_saved_state_to_the_same_bits(config: DQNConfig) -> None:
     dqn, other = algorithm(config), algorithm(config, seed=4)

@@ -60,7 +60,7 @@ class DQNConfig(ExplorationConfig):
     importance_steps: int = 500_000
     """Environment steps, over all robots, in which this rises linearly to 1."""
     normalize: bool = True
-    """Whether observations are scaled to zero mean and unit variance."""
+    """Whether observations are scaled to zero mean and unit variance, and clipped to ten deviations."""
     rollout_steps: int = 32
     """Control steps of each robot in one iteration."""
     update_every: int = 1
@@ -146,7 +146,7 @@ class QPolicy(Policy):
 
     def __init__(self, obs_size: int, num_actions: int, config: DQNConfig):
         super().__init__()
-        self.normalizer = Normalizer(obs_size)
+        self.normalizer = Normalizer(obs_size) if config.normalize else nn.Identity()
         self.online = QNetwork(obs_size, num_actions, config.hidden, config.dueling)
         self.target = copy.deepcopy(self.online).requires_grad_(False)
 
@@ -219,11 +219,12 @@ class DQN(Algorithm[QPolicy]):
         totals: dict[str, float] = defaultdict(float)
         seen: list[torch.Tensor] = []
         learned: list[torch.Tensor] = []
-        for step in range(1, config.rollout_steps + 1):
+        for _ in range(config.rollout_steps):
             seen.append(self._collect(totals))
-            if step % config.update_every == 0 and self.env_steps >= config.learning_starts:
+            steps = self.env_steps // self.env.num_envs
+            if steps % config.update_every == 0 and self.env_steps >= config.learning_starts:
                 learned += [self._update() for _ in range(config.updates)]
-        if config.normalize:
+        if isinstance(self.policy.normalizer, Normalizer):
             self.policy.normalizer.update(torch.cat(seen))
         metrics = {name: total / config.rollout_steps for name, total in totals.items()}
         metrics |= self.episodes.summary() | {"epsilon": config.epsilon(self.env_steps)}

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from point_env import PointEnv
 
+from gaitway.errors import GaitwayError
 from gaitway.learning.gaussian import log_density, mean_kl_divergence
 from gaitway.learning.normalizer import Normalizer
 from gaitway.learning.ppo import PPO, PPOConfig
-from gaitway.learning.recurrent_ppo import RecurrentPPO
+from gaitway.learning.recurrent_ppo import RecurrentPPO, RecurrentPPOConfig
 from gaitway.learning.rollout import generalized_advantage
 from gaitway.robots import h23
 from gaitway.tasks import VectorEnv, get_task
@@ -70,6 +71,15 @@ def _algorithm(seed: int = 3) -> PPO:
     torch.set_num_threads(1)
     env = VectorEnv(get_task("stand"), h23(), 16, seed=seed)
     return PPO(PPOConfig(hidden=(32,), rollout_steps=8, decay_steps=1000), env, seed)
+
+
+@pytest.mark.parametrize("config_type", [PPOConfig, RecurrentPPOConfig])
+def test_settings_that_mean_nothing_are_refused(config_type: type[PPOConfig]) -> None:
+    for width in (0, -2):
+        with pytest.raises(GaitwayError, match=rf"hidden must be widths of at least 1; got \(8, {width}\)"):
+            config_type(hidden=(8, width))
+    with pytest.raises(GaitwayError, match="an iteration needs at least 2 samples"):
+        PPO(PPOConfig(hidden=(8,), rollout_steps=1), PointEnv(1), 0)
 
 
 def test_steps_shrink_to_a_tenth_and_stay_there() -> None:

@@ -78,6 +78,8 @@ class ProximalConfig:
     """Gradients are scaled down to this norm."""
 
     def __post_init__(self) -> None:
+        if min(self.hidden, default=1) < 1:
+            raise GaitwayError(f"hidden must be widths of at least 1; got {self.hidden}")
         for name in ("rollout_steps", "epochs", "minibatches"):
             if getattr(self, name) < 1:
                 raise GaitwayError(f"{name} must be at least 1; got {getattr(self, name)}")
@@ -111,8 +113,13 @@ class ProximalOptimization(Algorithm[Network], Generic[Network]):
                 sees `infos["privileged"]` too; where it has `metrics`, scalars by name, their means are reported.
             seed: of weights, exploration and minibatches.
             mirror: the reflections of the task, for networks that can use them.
+
+        Raises:
+            GaitwayError: actions are of another kind, or a rollout is a single sample, whose advantage has no spread.
         """
         require_continuous(self.name, env)
+        if config.rollout_steps * env.num_envs < 2:
+            raise GaitwayError("an iteration needs at least 2 samples; raise rollout_steps or num_envs")
         self.config = config
         self.env = env
         self.generator = torch.Generator().manual_seed(seed)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,15 @@ def test_runs_that_differ_by_their_seed_become_one_curve(runs: list[Path]) -> No
     assert group.mean[-1] == pytest.approx(sum(ends) / 2)
     assert group.spread[-1] == pytest.approx(abs(ends[0] - ends[1]) / 2**0.5)
     assert (groups["ppo, discount=0.9"].spread == 0.0).all()
+
+
+def test_a_setting_that_an_older_run_does_not_name_is_its_default(runs: list[Path], tmp_path: Path) -> None:
+    older = shutil.copytree(runs[1], tmp_path / "older")
+    record = json.loads((older / "run.json").read_text())
+    del record["config"]["matmul_precision"], record["config"]["settings"]["value_weight"]
+    (older / "run.json").write_text(json.dumps(record))
+    (group,) = group_runs(read_runs([runs[0], older], None, "env_steps")[0])
+    assert group.seeds == (1, 2)
 
 
 def test_what_cannot_be_compared_is_named(runs: list[Path], toy_run: Path, tmp_path: Path) -> None:

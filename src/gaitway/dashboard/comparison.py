@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
 from gaitway.dashboard.page import plot_png, smoothed
 from gaitway.errors import GaitwayError, UnknownNameError
 from gaitway.learning.checkpoint import load_checkpoint
-from gaitway.learning.record import FREE, read_record
+from gaitway.learning.record import FREE, read_config
 
 _COLORS = ("#1f6fb4", "#d9772b", "#20804a", "#8e4ec6", "#b3261e", "#8a919b", "#0f8b8d", "#a67c00")
 _POINTS = 100
@@ -71,9 +72,9 @@ def read_runs(run_dirs: Sequence[Path], figure: str | None, against: str) -> tup
         CheckpointError: a folder is no run, or has no whole checkpoint.
         GaitwayError: the runs are of several tasks, or one of them has no such figure.
     """
-    records = [read_record(path) for path in run_dirs]
+    configs = [read_config(path) for path in run_dirs]
     curves = [load_checkpoint(path).values["curve"] for path in run_dirs]
-    tasks = {record["config"]["task"]: path for record, path in zip(records, run_dirs, strict=True)}
+    tasks = {config.task: path for config, path in zip(configs, run_dirs, strict=True)}
     if len(tasks) > 1:
         described = ", ".join(f"{task} ({path})" for task, path in tasks.items())
         raise GaitwayError(f"runs of one task can be compared; these are of several: {described}")
@@ -81,13 +82,13 @@ def read_runs(run_dirs: Sequence[Path], figure: str | None, against: str) -> tup
     if figure is None:
         figure = "eval/return" if all("eval/return" in each for each in names) else "return"
     runs = []
-    for path, record, curve, available in zip(run_dirs, records, curves, names, strict=True):
+    for path, config, curve, available in zip(run_dirs, configs, curves, names, strict=True):
         if not curve:
             raise GaitwayError(f"{path} has not finished an iteration yet")
         if figure not in available:
             raise UnknownNameError(f"figure of {path}", figure, available)
         x, y = np.array([(row[against], row[figure]) for row in curve if figure in row]).T
-        runs.append(Run(path, record["algo"], record["config"], x, y))
+        runs.append(Run(path, config.algo, msgspec.to_builtins(config), x, y))
     return runs, figure
 
 

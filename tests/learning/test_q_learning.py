@@ -139,9 +139,25 @@ def test_a_resumed_run_ends_in_the_bits_of_one_never_stopped(tmp_path: Path) -> 
         assert torch.equal(tensor, theirs[name]), name
 
 
-def test_discrete_observations_are_cells_themselves() -> None:
+def test_discrete_observations_are_cells_themselves(tmp_path: Path) -> None:
     grid = make_grid(QLearningConfig(), spaces.Discrete(7, start=2))
     np.testing.assert_array_equal(grid.cells(np.arange(2, 9)), np.arange(7))
+    config = replace(
+        recipe("gymnasium:CliffWalking-v1", "q_learning"), env_steps=40_960, eval_every=40, eval_episodes=1,
+        settings=QLearningConfig(epsilon_steps=20_000, discount=0.99),
+    )  # fmt: skip
+    result = train(config, tmp_path / "run")
+    assert result.best is not None
+    assert result.best["eval/return"] == -13.0, "the shortest way along the cliff"
+    assert load_checkpoint(tmp_path / "run").tensors["policy.value"].shape == (48, 4)
+
+
+def test_bins_reach_over_the_bounds_of_an_environments_observations(tmp_path: Path) -> None:
+    config = replace(recipe("gymnasium:MountainCar-v0", "q_learning"), env_steps=1024)
+    train(config, tmp_path / "run")
+    learned = load_checkpoint(tmp_path / "run").tensors["policy.visits"]
+    assert learned.shape == (64, 3)
+    assert (learned.sum(dim=1) > 0).sum() > 4
 
 
 def test_grids_that_mean_nothing_are_refused() -> None:
@@ -152,6 +168,8 @@ def test_grids_that_mean_nothing_are_refused() -> None:
         make_grid(QLearningConfig(bins=(2, 2, 2)), box)
     with pytest.raises(PolicyError, match="cells are too many"):
         make_grid(QLearningConfig(bins=(5000, 5000), lower=(0.0, 0.0), upper=(1.0, 1.0)), box)
+    with pytest.raises(PolicyError, match=r"8 x 8 x .* \[...\] cells are too many \(at most 10,000,000\)"):
+        make_grid(QLearningConfig(), spaces.Box(0.0, 1.0, (500,)))
     assert make_grid(QLearningConfig(bins=(4, 1)), box).num_cells == 4
     with pytest.raises(GaitwayError, match="q_learning chooses among discrete actions; these are Box"):
         QLearning(QLearningConfig(), VectorEnv(get_task("stand"), h23(), 1), 0)

@@ -75,6 +75,8 @@ class Algorithm(ABC, Generic[PolicyT]):
     """The frozen dataclass of its settings."""
     discrete: ClassVar[bool] = False
     """Whether it chooses among discrete actions; the others give vectors of numbers."""
+    tabular: ClassVar[bool] = False
+    """Whether it tells discrete observations apart by their number; the others need one-hot vectors."""
 
     env: VectorEnv
     policy: PolicyT

@@ -29,13 +29,14 @@ PREFIX = "gymnasium:"
 """What the names of these tasks begin with; the environment's id follows, after `module:` where one must be imported."""
 
 
-def make_gymnasium(task: str, num_envs: int, num_threads: int = 0) -> VectorEnv:
+def make_gymnasium(task: str, num_envs: int, num_threads: int = 0, *, one_hot: bool = True) -> VectorEnv:
     """The environments that `gymnasium:ID` names; the batched ones where there are some.
 
     Args:
         task: `gymnasium:ID` or `gymnasium:MODULE:ID`.
         num_envs: how many.
         num_threads: threads that step them, where they are batched; 0 takes every CPU. Results do not depend on it.
+        one_hot: as `GymnasiumEnv` takes it.
 
     Raises:
         UnknownNameError: Gymnasium knows no environment of that id.
@@ -44,14 +45,15 @@ def make_gymnasium(task: str, num_envs: int, num_threads: int = 0) -> VectorEnv:
     env_id = task.removeprefix(PREFIX)
     if batched := BATCHED.get(env_id.removeprefix(f"{NAMESPACE}/")):
         return batched(num_envs, num_threads=num_threads, clip_actions=True)
-    return GymnasiumEnv(env_id, num_envs)
+    return GymnasiumEnv(env_id, num_envs, one_hot=one_hot)
 
 
 class GymnasiumEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """`num_envs` of a registered environment, in this process.
 
     Observations are float32, shape (num_envs, obs_size): arrays are flattened, discrete values become one-hot vectors,
-    dictionaries and tuples their parts one after the other. Continuous actions are flat too, shape
+    dictionaries and tuples their parts one after the other. Without `one_hot`, observations that are one discrete value
+    stay that, int64, shape (num_envs,). Continuous actions are flat too, shape
     (num_envs, action_size), and are clipped to their bounds; discrete ones are counted from 0, shape (num_envs,).
     Episodes that end are reset in the same step: their last observation is `infos["final_obs"]` where
     `infos["_final_obs"]` is true. There are no other infos.
@@ -59,8 +61,13 @@ class GymnasiumEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012 (Gymnasium's name)
 
-    def __init__(self, env_id: str, num_envs: int):
+    def __init__(self, env_id: str, num_envs: int, *, one_hot: bool = True):
         """Make the environments; `reset` begins the first episodes.
+
+        Args:
+            env_id: what Gymnasium calls one.
+            num_envs: how many.
+            one_hot: whether an observation that is one discrete value becomes a one-hot vector.
 
         Raises:
             UnknownNameError: Gymnasium knows no environment of that id.
@@ -69,11 +76,7 @@ class GymnasiumEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.num_envs = num_envs
         self.envs = [_make(env_id) for _ in range(num_envs)]
         self._seen = self.envs[0].observation_space
-        try:
-            size = spaces.flatdim(self._seen)
-        except (NotImplementedError, ValueError):
-            raise GaitwayError(f"{env_id} has observations of no fixed size: {self._seen}") from None
-        self.single_observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.single_observation_space = _flat_observations(env_id, self._seen, one_hot)
         self._acts = self.envs[0].action_space
         self.single_action_space = _flat_actions(env_id, self._acts)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -89,7 +92,7 @@ class GymnasiumEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             options: ignored.
 
         Returns:
-            Observations, shape (num_envs, obs_size), and no infos.
+            Observations and no infos.
         """
         seeds = [None if seed is None else seed + i for i in range(self.num_envs)]
         obs = [env.reset(seed=each)[0] for env, each in zip(self.envs, seeds, strict=True)]
@@ -104,13 +107,13 @@ class GymnasiumEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             actions: shape (num_envs, action_size), or (num_envs,) where they are discrete.
 
         Returns:
-            Observations (num_envs, obs_size), rewards (num_envs,), terminated (num_envs,), truncated (num_envs,)
+            Observations, rewards (num_envs,), terminated (num_envs,), truncated (num_envs,)
             and infos.
 
         Raises:
             GaitwayError: actions are not finite.
         """
-        obs = np.empty(self.observation_space.shape or (), dtype=np.float32)
+        obs = np.empty(self.observation_space.shape or (), self.observation_space.dtype)
         reward = np.empty(self.num_envs, dtype=np.float32)
         terminated, truncated = np.zeros((2, self.num_envs), dtype=bool)
         infos: dict[str, Any] = {}
@@ -153,6 +156,8 @@ class GymnasiumEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             env.close()
 
     def _flat(self, obs: Any) -> np.ndarray:
+        if isinstance(self.single_observation_space, spaces.Discrete):
+            return np.asarray(obs, dtype=np.int64)
         if isinstance(self._seen, spaces.Box):
             return np.asarray(obs, dtype=np.float32).reshape(-1)
         return np.asarray(spaces.flatten(self._seen, obs), dtype=np.float32)
@@ -177,6 +182,18 @@ def _make(env_id: str) -> gymnasium.Env:
         raise UnknownNameError("Gymnasium environment", env_id, gymnasium.registry) from None
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise GaitwayError(f"Gymnasium cannot make {env_id!r}: {error}") from error
+
+
+def _flat_observations(env_id: str, space: spaces.Space, one_hot: bool) -> spaces.Space:
+    if isinstance(space, spaces.Discrete) and not one_hot:
+        return space
+    try:
+        flat = spaces.flatten_space(space)
+    except (NotImplementedError, ValueError):
+        flat = None
+    if not isinstance(flat, spaces.Box):
+        raise GaitwayError(f"{env_id} has observations of no fixed size: {space}")
+    return spaces.Box(flat.low.astype(np.float32), flat.high.astype(np.float32), dtype=np.float32)
 
 
 def _flat_actions(env_id: str, space: spaces.Space) -> spaces.Space:

@@ -102,6 +102,7 @@ class QLearning(Algorithm[TablePolicy]):
     summary = "tabular Q-learning over bins of the observation; discrete actions"
     settings_type = QLearningConfig
     discrete = True
+    tabular = True
 
     def __init__(self, config: QLearningConfig, env: VectorEnv, seed: int, mirror: TaskMirror | None = None):
         """Make the table, and begin the first episodes.

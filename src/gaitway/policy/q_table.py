@@ -6,6 +6,8 @@ It learns as well on a robot as in simulation, from one robot or from many at on
 from __future__ import annotations
 
 import json
+import math
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +51,13 @@ class Grid:
                     f"got {bins} from {lower} to {upper}"
                 )
         if self.num_cells > MAX_CELLS:
-            raise PolicyError(
-                f"{self.num_cells:,} cells are too many (at most {MAX_CELLS:,}); take fewer bins"
-            )
+            cells = textwrap.shorten(" x ".join(map(str, self.bins)), 60)
+            raise PolicyError(f"{cells} cells are too many (at most {MAX_CELLS:,}); take fewer bins")
 
     @property
     def num_cells(self) -> int:
         """How many cells there are."""
-        return int(np.prod(self.bins, dtype=np.float64))
+        return math.prod(self.bins)
 
     @property
     def strides(self) -> tuple[int, ...]:

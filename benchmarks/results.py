@@ -273,8 +273,8 @@ def comparison_section() -> list[str]:
     return [
         "## Algorithms beside Stable-Baselines3",
         "Mean return of the last evaluation (10 episodes without exploration) over seeds, after the same number of "
-        "samples. Time is that of learning without evaluations, to the first evaluation that reaches the return, "
-        "median over seeds. The records hold both settings, every seed and the versions; settings of the reference "
+        "samples, except where two numbers are given. Time is that of learning without evaluations, to the first "
+        "evaluation that reaches the return, median over seeds. The records hold both settings, every seed and the versions; settings of the reference "
         "are its defaults unless the record says otherwise.",
         table(heads, rows),
         *comparison_notes(runs),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from gaitway.cli.main import main
+from gaitway.cli.train import default_for
+from gaitway.learning import recipe
 from gaitway.learning.checkpoint import load_checkpoint
 
 HOPPER = (
@@ -74,6 +76,22 @@ def test_a_run_is_resumed_with_its_own_settings_and_refuses_others(
     assert files(run_dir) == before
 
 
+def test_the_recipe_is_of_the_task_and_not_of_what_an_option_is_given() -> None:
+    assert default_for(["--out", "walk", "stand"]).config == recipe("stand")
+    assert default_for(["--out", "stand", "--guarded", "walk"]).config == recipe("walk")
+    assert default_for(["--out=stand", "walk"]).config == recipe("walk")
+    assert default_for(["--hidden", "32", "32", "walk", "--seed", "3"]).config == recipe("walk")
+    assert default_for(["--algo", "dqn", "--no-double", "navigate"]).config == recipe("navigate", "dqn")
+
+
+def test_only_a_task_of_robots_is_to_be_packed_next(capsys: pytest.CaptureFixture[str]) -> None:
+    small = ("--env-steps", "8", "--num-envs", "2", "--rollout-steps", "4")
+    main(["train", "navigate", "--algo", "dqn", *small])
+    assert "gaitway export" not in capsys.readouterr().out
+    main(["train", "stand", *small])
+    assert "next: gaitway export runs/stand-ppo-1 --out policy.onnx" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -82,6 +100,8 @@ def test_a_run_is_resumed_with_its_own_settings_and_refuses_others(
             "unknown Gymnasium environment 'Hoper-v5'; did you mean 'Hopper-v5'",
         ),
         (("train", "--target-return", "5"), "target_return needs evaluations"),
+        (("train", "--until", "5000"), "--until is the new budget of a run that is resumed"),
+        (("train", "--hidden", "0"), "hidden must be widths of at least 1; got (0,)"),
         (("train", "--eval-every", "-1"), "eval_every must not be negative; got -1"),
         (("train", "--resume"), "runs/stand-ppo-1 is no run: it has no run.json"),
         (("train", "--resume", "--out", "nowhere"), "nowhere is no run: it has no run.json"),

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import itertools
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import tyro
 from rich.console import Console
 
-from gaitway.learning import PPO, RECIPES, CheckpointError, TrainConfig, TrainResult, recipe, train
+from gaitway.errors import GaitwayError
+from gaitway.learning import (
+    ALGORITHMS,
+    PPO,
+    RECIPES,
+    CheckpointError,
+    TrainConfig,
+    TrainResult,
+    recipe,
+    train,
+)
 from gaitway.learning.gymnasium_tasks import PREFIX
 from gaitway.learning.record import read_config
+from gaitway.tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +49,17 @@ class TrainCommand:
         """Train, report, and say what came of it."""
         from gaitway.dashboard.run_report import write_run_report  # takes long to import
 
+        if self.until is not None and not self.resume:
+            raise GaitwayError(
+                "--until is the new budget of a run that is resumed; a new run's budget is --env-steps"
+            )
         config = self.config
         run_dir = self.out or default_folder(config.task, self.algo, str(config.seed))
         if config.algo != self.algo:  # the settings are those of the run that is resumed
             raise CheckpointError(
                 f"{run_dir} holds another run: algo was {config.algo}, is {self.algo}; nothing was changed"
             )
-        if self.resume and self.until is not None:
+        if self.until is not None:
             config = replace(config, env_steps=self.until)
         result = train(config, run_dir, resume=self.resume)
         report = write_run_report(run_dir)
@@ -56,7 +71,7 @@ class TrainCommand:
                 f"interrupted and saved; go on with: gaitway train --out {run_dir} --resume", soft_wrap=True
             )
             sys.exit(130)
-        if not config.task.startswith(PREFIX):
+        if config.task in TASKS:  # others have no robot, and so no policy file
             best = " --best" if result.best else ""
             console.print(f"next: gaitway export {run_dir}{best} --out policy.onnx", soft_wrap=True)
 
@@ -87,15 +102,30 @@ def default_for(arguments: list[str]) -> TrainCommand:
     arguments name.
     """
     algo = _value(arguments, "--algo") or PPO.name
-    tasks = {task for task, _ in RECIPES}
-    named = (argument for argument in arguments if argument in tasks or argument.startswith(PREFIX))
-    task = next(named, TrainConfig().task)
+    task = _task(arguments, algo)
     if "--resume" in arguments:
         seed = _value(arguments, "--seed") or str(TrainConfig().seed)
         run_dir = Path(_value(arguments, "--out") or default_folder(task, algo, seed))
         config = read_config(run_dir)
         return TrainCommand(config=config, algo=config.algo)
     return TrainCommand(config=recipe(task, algo), algo=algo)
+
+
+def _task(arguments: list[str], algo: str) -> str:
+    """The task that arguments name, which is none of their options' values."""
+    tasks = {task for task, _ in RECIPES}
+    settings = ALGORITHMS[algo].settings_type if algo in ALGORITHMS else PPO.settings_type
+    switches = {
+        f"--{prefix}{each.name.replace('_', '-')}"
+        for each in (*fields(TrainCommand), *fields(TrainConfig), *fields(settings))
+        if each.type in ("bool", bool)
+        for prefix in ("", "no-")
+    }
+    for before, argument in itertools.pairwise(["", *arguments]):
+        is_value = before.startswith("--") and "=" not in before and before not in switches
+        if not is_value and (argument in tasks or argument.startswith(PREFIX)):
+            return argument
+    return TrainConfig().task
 
 
 def _value(arguments: list[str], option: str) -> str | None:

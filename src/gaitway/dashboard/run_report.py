@@ -10,8 +10,8 @@ from typing import Any
 from gaitway.dashboard.training_report import render_learning_curve, render_training_report
 from gaitway.files import write_atomically
 from gaitway.learning.checkpoint import load_checkpoint
-from gaitway.learning.gymnasium_tasks import PREFIX
 from gaitway.learning.record import read_record
+from gaitway.tasks import TASKS
 
 _ROWS = 200
 
@@ -41,7 +41,7 @@ def training_report(
     """
     record, values = read_record(run_dir), load_checkpoint(run_dir).values
     config = record["config"]
-    of_robot = not config["task"].startswith(PREFIX)
+    of_robot = config["task"] in TASKS
     report = {
         "task": config["task"],
         "robot": config["robot"] if of_robot else None,

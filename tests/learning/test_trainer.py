@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -14,11 +15,12 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gaitway.errors import GaitwayError, UnknownNameError
-from gaitway.learning import CheckpointError, PPOConfig, TrainConfig, recipe, train
+from gaitway.learning import CheckpointError, PPOConfig, TrainConfig, export_run, recipe, train
 from gaitway.learning.checkpoint import Checkpoints, load_checkpoint
 from gaitway.learning.q_learning import QLearningConfig
 from gaitway.learning.record import read_config
 from gaitway.learning.trainer import arithmetic
+from tests.robots.biped import GAINS, write_biped
 
 SMALL = TrainConfig(
     env_steps=16 * 8 * 12, num_envs=16, checkpoint_every=3, torch_threads=1,
@@ -117,6 +119,35 @@ def test_an_old_run_is_not_covered_and_another_is_not_resumed(tmp_path: Path) ->
     assert not (tmp_path / "elsewhere").exists()
     assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
     assert read_config(run_dir) == SMALL
+
+
+def test_a_run_that_died_before_its_first_checkpoint_is_started_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Checkpoints, "save", no_space)
+        with pytest.raises(GaitwayError, match="No space left on device"):
+            train(SMALL, tmp_path / "run")
+    train(SMALL, tmp_path / "run")
+    train(SMALL, tmp_path / "whole")
+    assert_same_policy(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_robot_that_has_changed_since_is_not_trained_on_nor_packed(tmp_path: Path) -> None:
+    robot = write_biped(tmp_path)
+    config = replace(SMALL, robot=str(robot))
+    train(config, tmp_path / "run")
+    write_biped(tmp_path, GAINS.replace("stiffness = 60.0", "stiffness = 50.0"))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    changed = r"'biped' has changed since .*run was started:\n  - left_hip: stiffness is 50 .* needs 60"
+    with pytest.raises(CheckpointError, match=changed):
+        train(config, tmp_path / "run", resume=True)
+    with pytest.raises(CheckpointError, match=changed):
+        export_run(tmp_path / "run", tmp_path / "policy.onnx")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_a_checkpoint_of_another_task_or_network_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from gaitway.files import write_atomically
 from gaitway.learning.algorithm import Policy, below
 from gaitway.learning.checkpoint import Checkpoints
 from gaitway.learning.origin import make_origin
-from gaitway.learning.record import read_config
+from gaitway.learning.record import check_same_robot, read_config
 from gaitway.learning.trainer import make_algorithm, make_robots
 from gaitway.policy import PolicyBatch, PolicyError, PolicySpec, StateSpec, robot_spec
 from gaitway.policy.file import METADATA_KEY, open_session, verify_policy
@@ -60,7 +60,7 @@ def export_run(
         on_step: told the step and the number of steps of the evaluation.
 
     Raises:
-        CheckpointError: the run or its checkpoint cannot be read.
+        CheckpointError: the run or its checkpoint cannot be read, or its robot has changed since.
         GaitwayError: the run's task has no robot, and so no policy file.
         PolicyError: the exported network differs from the trained one.
     """
@@ -68,6 +68,7 @@ def export_run(
     checkpoints = Checkpoints(run_dir)
     checkpoint = checkpoints.load_best() if best else checkpoints.load()
     env = make_robots(replace(config, num_envs=1))
+    check_same_robot(env.robot, run_dir)
     algorithm = make_algorithm(replace(config, init=None), env)
     algorithm.policy.load_state_dict(below("policy.", checkpoint.tensors))
     policy, task, robot = algorithm.policy, env.task, env.robot

@@ -14,13 +14,18 @@ from gaitway.learning.algorithms import ALGORITHMS
 from gaitway.learning.checkpoint import CheckpointError
 from gaitway.learning.config import TrainConfig
 from gaitway.machine import describe_machine, describe_versions
+from gaitway.policy.binding import robot_differences, robot_spec
+from gaitway.policy.spec import RobotSpec
+from gaitway.robots import Robot
 
 FREE = ("env_steps", "sim_threads", "checkpoint_every", "eval_every", "eval_episodes", "target_return")
 """Settings that a resumed run may have otherwise: none of them changes what an iteration learns."""
 
 
-def write_record(run_dir: Path, config: TrainConfig, randomization: Any) -> None:
-    """Write what a run is: its config, how its robots differ, its machine and versions.
+def write_record(
+    run_dir: Path, config: TrainConfig, robot: Robot | None = None, randomization: Any = None
+) -> None:
+    """Write what a run is: its config, its robot and how its copies differ, its machine and versions.
 
     Raises:
         GaitwayError: it could not be written.
@@ -28,6 +33,7 @@ def write_record(run_dir: Path, config: TrainConfig, randomization: Any) -> None
     record = {
         "algo": config.algo,
         "config": msgspec.to_builtins(config),
+        "robot": robot and msgspec.to_builtins(robot_spec(robot)),
         "randomization": msgspec.to_builtins(randomization),
         "machine": describe_machine(),
         "versions": describe_versions(),
@@ -85,6 +91,20 @@ def check_same_run(config: TrainConfig, run_dir: Path) -> None:
     changed = _changes(before, config, but=(*FREE, "settings")) + changed
     if changed:
         raise CheckpointError(f"{run_dir} holds another run: {'; '.join(changed)}")
+
+
+def check_same_robot(robot: Robot, run_dir: Path) -> None:
+    """Refuse a robot that is no longer the one that the run was started with.
+
+    Raises:
+        CheckpointError: with each difference, or because the folder is no run.
+    """
+    recorded = read_record(run_dir).get("robot")
+    if recorded is None:  # of a run that was started before runs said so
+        return
+    if found := robot_differences(msgspec.convert(recorded, RobotSpec), robot):
+        lines = "\n".join(f"  - {difference}" for difference in found)
+        raise CheckpointError(f"the robot {robot.name!r} has changed since {run_dir} was started:\n{lines}")
 
 
 def _changes(before: Any, after: Any, but: tuple[str, ...] = ()) -> list[str]:

@@ -31,7 +31,7 @@ from gaitway.learning.initial import start_from
 from gaitway.learning.interrupts import deferred_interrupt
 from gaitway.learning.networks import GaussianActorCritic
 from gaitway.learning.periodic_evaluation import PeriodicEvaluation
-from gaitway.learning.record import check_same_run, write_record
+from gaitway.learning.record import check_same_robot, check_same_run, write_record
 from gaitway.progress import progress_bar
 from gaitway.robots import get_robot
 from gaitway.tasks import Task, VectorEnv, get_task, task_mirror
@@ -74,7 +74,8 @@ def make_environment(config: TrainConfig, *, for_evaluation: bool = False) -> gy
     """
     num_envs = config.eval_episodes if for_evaluation else config.num_envs
     if config.task.startswith(PREFIX):
-        return make_gymnasium(config.task, num_envs, config.sim_threads)
+        one_hot = not ALGORITHMS[config.algo].tabular
+        return make_gymnasium(config.task, num_envs, config.sim_threads, one_hot=one_hot)
     seed = EVALUATION_SEED if for_evaluation else config.seed
     if environment := find_environment(config.task):
         return environment.make(num_envs, config.robot, seed=seed, num_threads=config.sim_threads)
@@ -167,10 +168,10 @@ def train(config: TrainConfig, run_dir: Path, *, resume: bool = False) -> TrainR
         training = _Training(replace(config, init=None) if resume else config, run_dir)
         if resume:
             training.restore()
-        _write_beginning(config, training)
         try:
             if not resume:
-                training.save()  # so that a run killed early can go on too
+                training.save()  # before what makes the folder a run, so that a run can always go on
+            _write_beginning(config, training)
             training.run()
         except OSError as error:
             raise GaitwayError(
@@ -219,8 +220,10 @@ class _Training:
         """Go on from the newest whole checkpoint.
 
         Raises:
-            CheckpointError: there is none, or it is of another training.
+            CheckpointError: there is none, it is of another training, or the robot has changed since.
         """
+        if isinstance(self.env, VectorEnv):
+            check_same_robot(self.env.robot, self.run_dir)
         checkpoint = self._checkpoints.load(self.algorithm.replay)
         values = checkpoint.values
         found, expected = (values["task"], values["algo"]), (self.config.task, self.config.algo)
@@ -316,11 +319,13 @@ class _Training:
 def _write_beginning(config: TrainConfig, training: _Training) -> None:
     """Write `run.json` and what was drawn for the robots."""
     env = training.env
-    randomization = env.task.randomization if isinstance(env, VectorEnv) else None
-    if isinstance(env, VectorEnv) and randomization is not None:
+    if not isinstance(env, VectorEnv):
+        write_record(training.run_dir, config)
+        return
+    if env.task.randomization is not None:
         draws = safetensors.numpy.save(env.sim.draw.arrays())
         write_atomically(training.run_dir / "robots.safetensors", draws)
-    write_record(training.run_dir, config, randomization)
+    write_record(training.run_dir, config, env.robot, env.task.randomization)
 
 
 def _figures(curve: list[dict[str, float]], steps_per_second: float) -> str:

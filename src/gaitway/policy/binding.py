@@ -48,7 +48,12 @@ def differences(spec: PolicySpec, robot: Robot) -> list[str]:
 
     Joints are matched by name, so their order may differ.
     """
-    trained, given = spec.robot, robot_spec(robot)
+    return robot_differences(spec.robot, robot)
+
+
+def robot_differences(trained: RobotSpec, robot: Robot) -> list[str]:
+    """The same, from what was recorded of the robot in training alone."""
+    given = robot_spec(robot)
     found = []
     if given.name != trained.name:
         found.append(f"the robot is {given.name!r}; the policy is for {trained.name!r}")

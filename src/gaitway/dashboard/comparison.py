@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -88,7 +87,7 @@ def read_runs(run_dirs: Sequence[Path], figure: str | None, against: str) -> tup
         if figure not in available:
             raise UnknownNameError(f"figure of {path}", figure, available)
         x, y = np.array([(row[against], row[figure]) for row in curve if figure in row]).T
-        runs.append(Run(path, config.algo, msgspec.to_builtins(config), x, y))
+        runs.append(Run(path, config.algo, asdict(config), x, y))
     return runs, figure
 
 

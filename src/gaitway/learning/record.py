@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -32,7 +32,7 @@ def write_record(
     """
     record = {
         "algo": config.algo,
-        "config": msgspec.to_builtins(config),
+        "config": asdict(config),
         "robot": robot and msgspec.to_builtins(robot_spec(robot)),
         "randomization": msgspec.to_builtins(randomization),
         "machine": describe_machine(),

@@ -15,7 +15,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gaitway.errors import GaitwayError, UnknownNameError
-from gaitway.learning import CheckpointError, PPOConfig, TrainConfig, export_run, recipe, train
+from gaitway.learning import CheckpointError, PPOConfig, TrainConfig, TrainResult, export_run, recipe, train
 from gaitway.learning.checkpoint import Checkpoints, load_checkpoint
 from gaitway.learning.q_learning import QLearningConfig
 from gaitway.learning.record import read_config
@@ -74,9 +74,16 @@ def _wait_for_checkpoint(run_dir: Path) -> None:
     raise AssertionError("no checkpoint within a minute")
 
 
+@pytest.fixture(scope="module")
+def never_killed(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    return train(replace(SMALL, env_steps=128 * 100), tmp_path_factory.mktemp("runs") / "whole")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path, number: signal.Signals) -> None:
-    steps = 128 * 100
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(
+    never_killed: TrainResult, tmp_path: Path, number: signal.Signals
+) -> None:
+    steps = never_killed.env_steps
     run_dir = tmp_path / "killed"
     process = subprocess.Popen([*ARGUMENTS, "--env-steps", str(steps), "--out", str(run_dir)])
     _wait_for_checkpoint(run_dir)
@@ -90,8 +97,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path, number: s
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    train(replace(SMALL, env_steps=steps), tmp_path / "whole")
-    assert_same_policy(tmp_path / "whole", run_dir)
+    assert_same_policy(never_killed.run_dir, run_dir)
 
 
 def test_curves_go_to_tensorboard(tmp_path: Path) -> None:
